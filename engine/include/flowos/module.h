@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * module.h: what a processing module is. A module is a shared object that exports one symbol, `fos_module`, and uses
+ * nothing but public headers. modules/template.c explains it step by step.
+ *
+ * Threads: an instance (what `open` made) belongs to one worker; its callbacks never run at the same time. With more
+ * workers there are more instances, and their reports are added up by key.
+ * Ownership: packets, spans and pointers are lent for the duration of a callback. Callbacks may not block.
+ */
+#ifndef FLOWOS_MODULE_H
+#define FLOWOS_MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flowos/report.h>
+#include <flowos/stream.h>
+
+enum { FOS_MODULE_ABI = 1 };
+
+enum fos_access {
+	FOS_READ_ONLY,  /* shares its stage with others */
+	FOS_READ_WRITE, /* has its stage to itself (not built yet: refused) */
+};
+
+/* Arguments as given behind the module's name: `:key=value`. */
+struct fos_module_arg {
+	const char *key, *value;
+};
+
+struct fos_module_args {
+	size_t n;
+	const struct fos_module_arg *arg;
+};
+
+/* The value of `key`, or `missing`. */
+static inline const char *fos_module_arg(const struct fos_module_args *a, const char *key, const char *missing)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const char *x = a->arg[i].key, *y = key;
+		while (*x && *x == *y)
+			x++, y++;
+		if (*x == *y)
+			return a->arg[i].value;
+	}
+	return missing;
+}
+
+struct fos_module {
+	uint32_t abi;  /* FOS_MODULE_ABI */
+	uint32_t size; /* sizeof(struct fos_module) when it was compiled: later members are taken as NULL */
+	const char *name;
+	const char *summary;          /* one line */
+	const char *const *arg_help;  /* "key=WHAT  what it does", a line per argument, NULL behind the last; or NULL.
+	                               * A key that is not listed here is refused before `open` */
+	const char *level;            /* which level it reads when the command line does not say; NULL: "app" */
+	enum fos_access access;
+	uint32_t stream_state;        /* bytes of state per stream, zeroed, kept by the engine; 0: none */
+
+	/* Makes an instance. Returns 0 and sets *self, or a negative errno with a line for a person in err. */
+	int (*open)(const struct fos_module_args *args, void **self, char *err, size_t errlen);
+	/* The run is over, every stream was closed: flush what you write. Returns 0 or a negative errno (the run then says so and
+	 * exits with status 1), with a line in err. May be NULL. */
+	int (*finish)(void *self, char *err, size_t errlen);
+	/* Writes what it found; after `finish`. May be NULL. */
+	void (*report)(void *self, struct fos_report *r);
+	void (*close)(void *self);
+
+	/* All below may be NULL. */
+
+	/* Every packet of a session as it arrives, before ordering; duplicates too. */
+	void (*packet)(void *self, struct fos_session *s, const struct fos_pkt *p, int dir);
+
+	/* A direction carries its first bytes. */
+	void (*stream_open)(void *self, struct fos_stream *s);
+	/* There are bytes in the window that were not there at the last call: once per batch. */
+	void (*stream_data)(void *self, struct fos_stream *s);
+	/* `len` bytes from offset `off` on will never come. Called after stream_data for what lies before; when it
+	 * returns, everything before the gap is released and the head is behind the gap. */
+	void (*stream_gap)(void *self, struct fos_stream *s, uint64_t off, uint64_t len);
+	/* No more will come; what was not released is still in the window. */
+	void (*stream_close)(void *self, struct fos_stream *s, enum fos_end end);
+	/* Bytes that came for offset `off` (negative: before the start) and were not taken: this place had been passed on already, or
+	 * other bytes were held for it and the overlap policy preferred those. Level `app` only. */
+	void (*stream_late)(void *self, struct fos_stream *s, int64_t off, const uint8_t *data, uint32_t len);
+	/* A UDP datagram, whole, as it arrives (p->app, p->app_len). A module that sets this gets no streams of UDP
+	 * sessions; one that leaves it NULL gets them as streams, datagram behind datagram in order of arrival. */
+	void (*datagram)(void *self, struct fos_session *s, const struct fos_pkt *p, int dir);
+
+	/* Every session's end, after its streams were closed. */
+	void (*session_close)(void *self, struct fos_session *s);
+};
+
+/* Goes once into each module, outside functions: FOS_MODULE(.name = "x", .open = x_open, ...) */
+#define FOS_MODULE(...)                                                                                                \
+	__attribute__((visibility("default"))) const struct fos_module fos_module = { .abi = FOS_MODULE_ABI,            \
+		.size = sizeof(struct fos_module), __VA_ARGS__ }
+
+#endif
