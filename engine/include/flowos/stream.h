@@ -70,6 +70,15 @@ uint64_t fos_stream_id(const struct fos_stream *s);       /* session id * 2 + di
 bool fos_stream_mid(const struct fos_stream *s);          /* started in the middle: its handshake was not seen */
 uint32_t fos_stream_start_seq(const struct fos_stream *s);/* TCP sequence number of offset 0 of level `app`; 0 for UDP */
 
+/* Within stream_gap: why the bytes are given up. */
+enum fos_gap_why {
+	FOS_GAP_EVIDENCE, /* acknowledged, and not seen for as long as hole-wait says */
+	FOS_GAP_TIME,     /* waited for too long */
+	FOS_GAP_CAP,      /* too much is held */
+	FOS_GAP_END,      /* the stream ended */
+};
+enum fos_gap_why fos_stream_gap_why(const struct fos_stream *s);
+
 /* Releases what lies before `p` (head <= p <= tail), or all up to and with the packet in which `p` is (never past the tail). */
 void fos_release(struct fos_stream *s, const struct fos_sp *p);
 void fos_release_packet(struct fos_stream *s, const struct fos_sp *p);
@@ -152,5 +161,8 @@ int fos_session_originator(const struct fos_session *s);           /* side of th
 const char *fos_session_flow(const struct fos_session *s);         /* name of the flow that it matched */
 uint64_t fos_session_first_ns(const struct fos_session *s);        /* time of its first packet, ns since the epoch */
 uint64_t fos_session_last_ns(const struct fos_session *s);
+bool fos_session_seen(const struct fos_session *s, int dir);           /* was there any packet in this direction? */
+uint32_t fos_session_conflicts(const struct fos_session *s, int dir);  /* overlaps with other bytes, both still held */
+enum fos_end fos_session_end(const struct fos_session *s, int dir);    /* in stream_close and session_close */
 
 #endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * worker.h: the engine as a program uses it. A worker owns its sessions and shares nothing: it takes a batch and runs
+ * it to completion, through parsing, session lookup, TCP order and the pipeline of the flow.
+ *
+ * Threads: one thread at a time per worker. Ownership: the batch stays the caller's; see FOS_FRAME_STABLE for how long
+ * its bytes must last. The worker reads no clock: time is the batch's. Functions return 0 or a negative errno, and
+ * where they take `err`, a line for a person in it. Nothing blocks, but for what a module does in `finish`.
+ *
+ * Use: create, add_flow, add_module, then run for every batch, end, finish, report, destroy.
+ */
+#ifndef FLOWOS_WORKER_H
+#define FLOWOS_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flowos/frag.h>
+#include <flowos/module.h>
+#include <flowos/overlap.h>
+#include <flowos/parse.h>
+#include <flowos/pkt.h>
+
+struct fos_worker;
+
+struct fos_worker_config {
+	uint64_t seed;               /* keys the hash table: results do not depend on it */
+	enum fos_overlap overlap;
+	bool verify_checksums;       /* packets with a wrong transport checksum are dropped and counted */
+	bool vlan_key;               /* VLAN ids belong to the session key */
+	unsigned parse_flags;        /* enum fos_parse_flag */
+	uint32_t hole_wait_packets;  /* see ORDER.md, Patience; both 0: 1024 packets */
+	uint64_t hole_wait_ns;
+	uint64_t hole_timeout_ns;    /* 0: 120 s */
+	uint64_t idle_ns;            /* a session without packets ends; 0: 2 h 4 min (RFC 5382) */
+	uint64_t linger_ns;          /* one that is over is kept for late packets; 0: 60 s */
+	size_t cap_direction_bytes;  /* memory held above holes, per direction; 0: 16 MiB */
+	size_t cap_total_bytes;      /* and in all; 0: 1 GiB */
+	size_t cap_retained_bytes;   /* bytes that a module has not released, per direction; 0: 64 MiB */
+	size_t max_sessions;         /* 0: 2^24 */
+	struct fos_frag_config frag;
+
+	/* Called for every held run of bytes when it is delivered: how long it waited for a hole. May be NULL. */
+	void (*hol_wait)(void *arg, uint64_t wait_ns, uint32_t bytes);
+	void *hol_wait_arg;
+};
+
+/* Everything that was counted. What ends in _bytes counts bytes, all else packets or events. */
+struct fos_worker_stats {
+	uint64_t packets, wire_bytes, captured_bytes;
+	uint64_t verdict[FOS_PKT_VERDICTS]; /* by what parsing made of each frame; fragments also once as a datagram */
+	uint64_t bad_checksum;              /* dropped */
+	uint64_t unmatched;                 /* packets of sessions that no flow wants */
+	uint64_t payload_bytes;             /* TCP and UDP payload as captured, duplicates too */
+	uint64_t delivered_bytes;           /* TCP payload in order, each byte once */
+	uint64_t datagrams, datagram_bytes;
+	uint64_t sessions, sessions_now, sessions_peak; /* uses of a 4-tuple; TCP and UDP */
+	uint64_t tcp_sessions, udp_sessions;
+	uint64_t late_bytes;                /* came for a place that had been passed on */
+	uint64_t before_start_bytes;        /* came for a place before the stream's start */
+	uint64_t out_of_window;             /* segments dropped for their sequence number */
+	uint64_t conflicts;                 /* overlaps whose bytes differed, both still held */
+	uint64_t held_segments;             /* segments that waited above a hole, ever */
+	uint64_t held_bytes, held_peak_bytes; /* memory of those that wait */
+	uint64_t gaps, gap_bytes;
+	uint64_t cap_gaps, cap_gap_bytes;   /* of those: for a cap */
+	uint64_t time_gaps;                 /* of those: for time alone */
+	uint64_t forced_releases;           /* a module kept more than cap_retained_bytes */
+	uint64_t session_cap;               /* packets of sessions that were not made: max_sessions */
+	uint64_t no_memory;                 /* packets that were given up for want of memory */
+	struct fos_frag_stats frag;
+};
+
+int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **out);
+void fos_worker_destroy(struct fos_worker *w); /* NULL is no worker */
+
+/* Defines a flow: sessions that match `filter` (pcap syntax; NULL or "": all) and that no earlier flow took. It is run on an IP
+ * packet without tags, with the session's addresses and ports, in both directions: either may match. `levels` in the
+ * original's notation, "ip:tcp:app" (NULL), at most 8. Returns the flow's number. Sessions that no flow takes pass by.
+ * All flows before the first batch. */
+int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filter, const char *levels, char *err,
+			size_t errlen);
+
+/* Makes an instance of a module in stage `stage` (from 0, without holes) of the flow's pipeline. `level`: which level it reads,
+ * NULL: what the module says. The module must last until destroy. */
+int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
+			  const struct fos_module_args *args, const char *level, char *err, size_t errlen);
+
+/* Runs a batch to completion: parses its packets in place. Returns 0, or -ENOMEM where packets were given up (counted; the worker
+ * goes on). */
+int fos_worker_run(struct fos_worker *w, struct fos_batch *b);
+
+/* Ends every session, with `why` where no FIN or RST says otherwise. More batches may follow: they make new ones. */
+void fos_worker_end(struct fos_worker *w, enum fos_end why);
+
+/* Calls `finish` of every module instance; the first error is returned, all are called. */
+int fos_worker_finish(struct fos_worker *w, char *err, size_t errlen);
+
+void fos_worker_stats(const struct fos_worker *w, struct fos_worker_stats *st);
+
+/* The reports of the module instances: one object each, keyed by name (a name that is there already gets "#2", ...). */
+void fos_worker_report(const struct fos_worker *w, struct fos_report *r);
+
+#endif
