@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * tracefile.c: the common part of the pcap and pcapng readers. Touches its own struct and its map.
+ */
+#include "tracefile.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int fos__tracefile_init(struct fos__tracefile *t, const struct fos_port_ops *ops, const char *path)
+{
+	*t = (struct fos__tracefile){ .port.ops = ops, .map.fd = -1 };
+	t->path = strdup(strcmp(path, "-") ? path : "standard input");
+	return t->path ? 0 : -ENOMEM;
+}
+
+bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	n = snprintf(t->error, sizeof t->error,
+	             "%.300s: damaged at byte %" PRIu64 ", after %" PRIu64 " packet%s: ", t->path, off, t->num,
+	             t->num == 1 ? "" : "s");
+	va_start(ap, fmt);
+	vsnprintf(t->error + n, sizeof t->error - (size_t)n, fmt, ap);
+	va_end(ap);
+	t->status = -EBADMSG;
+	return false;
+}
+
+bool fos__tracefile_end(struct fos__tracefile *t)
+{
+	if (t->map.cut)
+		return fos__tracefile_damage(t, t->off,
+		                             "the compressed file is cut or damaged (bytes are counted uncompressed)");
+	t->status = -ENODATA;
+	return false;
+}
+
+void fos__tracefile_frame(struct fos__tracefile *t, struct fos_frame *f)
+{
+	f->ext = NULL;
+	f->ext_len = 0;
+	f->flags = FOS_FRAME_STABLE;
+	f->note = 0;
+	f->num = ++t->num;
+	if (f->wire_len < f->len)
+		f->wire_len = f->len;
+	if (t->clock_ns < f->ts_ns)
+		t->clock_ns = f->ts_ns;
+	t->stats.rx_packets++;
+	t->stats.rx_bytes += f->len;
+}
+
+int fos__tracefile_batch(const struct fos__tracefile *t, struct fos_batch *b, uint32_t n)
+{
+	b->n = n;
+	b->now_ns = t->clock_ns;
+	return n ? (int)n : t->status;
+}
+
+void fos__tracefile_rewind(struct fos__tracefile *t, uint64_t off)
+{
+	t->off = off;
+	t->num = 0;
+	t->clock_ns = 0;
+	t->status = 0;
+	t->error[0] = 0;
+}
+
+void fos__tracefile_stats(const struct fos_port *p, struct fos_port_stats *st)
+{
+	*st = ((const struct fos__tracefile *)p)->stats;
+}
+
+const char *fos__tracefile_error(const struct fos_port *p)
+{
+	return ((const struct fos__tracefile *)p)->error;
+}
+
+int fos__tracefile_close(struct fos_port *p)
+{
+	struct fos__tracefile *t = (struct fos__tracefile *)p;
+
+	fos__map_close(&t->map);
+	free(t->path);
+	free(t);
+	return 0;
+}

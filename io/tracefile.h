@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * tracefile.h: what the readers of mapped traces have in common: place, counts, clock, and how damage is reported.
+ *
+ * One thread at a time. Private to io.
+ */
+#ifndef FLOWOS_IO_TRACEFILE_H
+#define FLOWOS_IO_TRACEFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <flowos/port.h>
+
+#include "filemap.h"
+
+enum {
+	FOS__CAPLEN_MAX = 256 << 10, /* a longer record is damage, unless the file announces longer ones, */
+	FOS__SNAPLEN_MAX = 16 << 20, /* up to this */
+};
+
+struct fos__tracefile {
+	struct fos_port port;
+	struct fos__map map;
+	char *path;
+	uint64_t off;      /* of the next record */
+	uint64_t num;      /* packets given out since the start or the last rewind */
+	uint64_t clock_ns; /* latest time stamp seen */
+	struct fos_port_stats stats;
+	int status; /* 0, -ENODATA at the end, -EBADMSG after damage */
+	bool swap;  /* the file's byte order is not this machine's */
+	char error[512];
+};
+
+/* Opens a mapped pcap or pcapng file. On success the port owns the map and *m is emptied. */
+int fos__pcap_open(struct fos__map *m, const char *path, struct fos_port **out, char *err, size_t errlen);
+int fos__pcapng_open(struct fos__map *m, const char *path, struct fos_port **out, char *err, size_t errlen);
+
+/* Are the first bytes of a file, at least 4, a pcap or pcapng file's? */
+bool fos__pcap_magic(const uint8_t *at);
+bool fos__pcapng_magic(const uint8_t *at);
+
+/* Sets the head up. Returns 0 or -ENOMEM. */
+int fos__tracefile_init(struct fos__tracefile *t, const struct fos_port_ops *ops, const char *path);
+
+/* Writes down that the file is damaged at byte `off`; returns false, for "there is no next packet". */
+bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* There are no more bytes: sets the status to -ENODATA, or to damage where the map is cut; returns false. */
+bool fos__tracefile_end(struct fos__tracefile *t);
+
+/* Counts and completes a frame whose data, len, wire_len and ts_ns are set. */
+void fos__tracefile_frame(struct fos__tracefile *t, struct fos_frame *f);
+
+/* Ends an rx that found n frames: the batch's head and the value to return. */
+int fos__tracefile_batch(const struct fos__tracefile *t, struct fos_batch *b, uint32_t n);
+
+/* Port operations and parts of them. */
+void fos__tracefile_rewind(struct fos__tracefile *t, uint64_t off);
+void fos__tracefile_stats(const struct fos_port *p, struct fos_port_stats *st);
+const char *fos__tracefile_error(const struct fos_port *p);
+int fos__tracefile_close(struct fos_port *p); /* frees t itself: it must be the start of what malloc() gave */
+
+/* Numbers in the file's byte order, at any address. */
+static inline uint32_t fos__get32(const struct fos__tracefile *t, const uint8_t *at)
+{
+	uint32_t v;
+
+	memcpy(&v, at, sizeof v);
+	return t->swap ? __builtin_bswap32(v) : v;
+}
+
+static inline uint16_t fos__get16(const struct fos__tracefile *t, const uint8_t *at)
+{
+	uint16_t v;
+
+	memcpy(&v, at, sizeof v);
+	return t->swap ? __builtin_bswap16(v) : v;
+}
+
+#endif
