@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * session.h: what the engine keeps of a session: its key, both TCP directions, its level queues and each module's view.
+ * Internal. ORDER.md says what the TCP fields mean.
+ *
+ * A session's memory is one slab element: struct fos_session, then the queues, views and module state of its flow.
+ */
+#ifndef FOS_SESSION_H
+#define FOS_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flowos/stream.h>
+
+struct fos__flow;
+struct fos__held;
+
+enum fos__half_flag {
+	FOS_HALF_SEEN = 1u << 0,    /* a packet that was no RST */
+	FOS_HALF_ANY = 1u << 1,     /* any packet */
+	FOS_HALF_ISN = 1u << 2,     /* `isn` is known */
+	FOS_HALF_STARTED = 1u << 3, /* `start` and `next` are known */
+	FOS_HALF_MID = 1u << 4,     /* it started without a SYN */
+	FOS_HALF_FIN = 1u << 5,     /* `fin` is known */
+	FOS_HALF_ACKED = 1u << 6,   /* `ack` is known; before the first packet only its low 32 bits count */
+	FOS_HALF_ACKS = 1u << 7,    /* this side sent an ACK: `ack_least` */
+	FOS_HALF_HINT = 1u << 8,    /* the peer's SYN-ACK said where this side's data starts */
+	FOS_HALF_DATA = 1u << 9,    /* payload was seen */
+};
+
+/* One direction of a TCP session. All 64-bit members are positions, see seq.h. */
+struct fos__half {
+	uint64_t next;  /* behind the last byte passed on; before the start: the first position seen */
+	uint64_t start;
+	uint64_t ack;   /* greatest position that the peer acknowledged */
+	uint64_t low, high;
+	uint64_t fin;
+	struct fos__held *held; /* what waits above a hole, or NULL */
+	uint32_t flags;
+	uint32_t pkts;
+	uint32_t isn;
+	uint32_t ack_least;
+	uint32_t hint;
+	uint32_t conflicts;
+};
+
+enum fos__session_flag {
+	FOS_SESSION_RST = 1u << 0,
+	FOS_SESSION_OLD = 1u << 1,     /* not the newest use of its 4-tuple, or gone: look up again */
+	FOS_SESSION_TOUCHED0 = 1u << 2, /* side 0 is in this batch's list; side 1 is the next bit */
+	FOS_SESSION_TOUCHED1 = 1u << 3,
+	FOS_SESSION_OPEN0 = 1u << 4,    /* stream_open was called; side 1 is the next bit */
+	FOS_SESSION_OPEN1 = 1u << 5,
+	FOS_SESSION_ORIGIN = 1u << 6,   /* the side that opened it */
+};
+
+struct fos_session {
+	struct fos_key key;
+	uint32_t number;   /* slab number, from 1 */
+	uint32_t hash;
+	uint64_t id;
+	uint64_t first_ns, last_ns;
+	const struct fos__flow *flow; /* NULL: no flow wants it */
+	struct fos_session *older;    /* the use of the 4-tuple before this one */
+	struct fos_session *wheel_next, **wheel_link;
+	uint32_t flags;
+	uint32_t uses;                /* in the newest use: how many there are */
+	uint32_t end_why;             /* enum fos_end, for directions that nothing else ended */
+	struct fos__half half[2];     /* by side of the key */
+};
+
+static inline bool fos__session_over(const struct fos_session *s)
+{
+	return (s->flags & FOS_SESSION_RST) || (s->half[0].flags & s->half[1].flags & FOS_HALF_FIN);
+}
+
+#endif
