@@ -119,10 +119,10 @@ static inline bool pseudo_sum(const struct fos_pkt *p, uint32_t len, uint32_t *s
 
 bool fos_checksum_ok(const struct fos_pkt *p)
 {
-	const uint8_t *ip = p->ip, *l4 = ip + p->l4;
+	const uint8_t *ip = p->ip, *l4;
 	uint32_t sum;
 
-	if (p->verdict != FOS_PKT_TCP && p->verdict != FOS_PKT_UDP)
+	if (!fos__verdict_is_ip(p->verdict))
 		return true;
 	if ((p->f.flags & FOS_FRAME_CSUM_OK) && !(p->f.flags & FOS_FRAME_CORRUPTED) && !p->buf)
 		return true;
@@ -132,6 +132,9 @@ bool fos_checksum_ok(const struct fos_pkt *p)
 		if (fos_csum_fold(fos_csum_add(ip, (ip[0] & 15u) * 4, 0)) != 0)
 			return false;
 	}
+	if (p->verdict != FOS_PKT_TCP && p->verdict != FOS_PKT_UDP)
+		return true;
+	l4 = ip + p->l4;
 	if (p->proto == FOS__IP_UDP && fos__be16(l4 + 6) == 0)
 		return p->ip_version == 4;
 	if (p->app_len < p->app_wire_len)

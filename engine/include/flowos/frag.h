@@ -31,8 +31,9 @@ struct fos_frag_stats {
 	                       * datagram (RFC 5722); exact duplicates are only counted in `duplicates` */
 	uint64_t duplicates;
 	uint64_t conflicts;   /* overlaps whose bytes differed */
-	uint64_t bad;         /* lengths that contradict each other, more than 65535 bytes */
-	uint64_t held_bytes, held_peak_bytes;
+	uint64_t bad;         /* lengths that contradict each other (the datagram is given up), more than 65535 bytes,
+	                       * or captured only in part (the fragment alone is) */
+	uint64_t held_bytes, held_peak_bytes; /* what max_bytes bounds */
 };
 
 /* Returns 0 or -ENOMEM. NULL config: the defaults. */
@@ -41,8 +42,10 @@ void fos_frag_destroy(struct fos_frag_table *t); /* NULL is no table */
 
 /* Takes a packet whose verdict is FOS_PKT_FRAGMENT. When it completes its datagram, *p becomes the whole datagram as
  * parsed by fos_parse_ip (p->f stays the last fragment's frame, p->buf owns the bytes with one reference that becomes
- * the caller's) and the new verdict is returned (which may be FOS_PKT_FRAGMENT again only for a fragment within a
- * tunnel, which the caller feeds in again); else FOS_PKT_FRAGMENT is returned and *p is left alone, p->buf NULL. */
+ * the caller's) and the new verdict is returned. That may be FOS_PKT_FRAGMENT again, with p->buf set, for a fragment
+ * within a tunnel: the caller feeds it in again, and p->buf is taken over. Else FOS_PKT_FRAGMENT is returned and *p is
+ * left alone, with p->buf NULL (and p->ip NULL, if it was in p->buf).
+ * Header checksums are not verified here: see fos_checksum_ok(). */
 enum fos_verdict fos_frag_add(struct fos_frag_table *t, struct fos_pkt *p, unsigned parse_flags);
 
 /* Gives up what is older than the time-out at `now_ns`. Cheap when there is nothing to do. */

@@ -30,9 +30,10 @@ enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags);
  * added to: for reassembled datagrams. `depth` counts encapsulations already taken off. */
 enum fos_verdict fos_parse_ip(struct fos_pkt *p, const uint8_t *ip, uint32_t len, unsigned flags, unsigned depth);
 
-/* Is the transport checksum of a parsed TCP or UDP packet (and, for IPv4, its header checksum) right? True where it
- * cannot be told: a packet that was captured only in part, a UDP datagram without a checksum over IPv4, an IPv4 total
- * length of 0; and where the driver vouches (FOS_FRAME_CSUM_OK) for a frame that was not changed since. */
+/* Is the transport checksum of a parsed TCP or UDP packet (and, for IPv4, its header checksum) right? Of a fragment and
+ * of other protocols only the header's is looked at. True where it cannot be told: a packet that was captured only in
+ * part, a UDP datagram without a checksum over IPv4, an IPv4 total length of 0, no IP; and where the driver vouches
+ * (FOS_FRAME_CSUM_OK) for a frame that was not changed since. */
 bool fos_checksum_ok(const struct fos_pkt *p);
 
 /* The Internet checksum's running sum (RFC 1071) of `len` bytes, added to `sum`, 0 at first. `len` may be odd only in

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * frag.c: the table of datagrams that wait for fragments (RFC 791, section 3.2; RFC 8200, section 4.5; RFC 5722), and
+ * what is given up: by time, by number, by memory. How one datagram is put together is in frag_datagram.c.
+ *
+ * All that wait are in one list by the arrival of their first fragment: its head is the oldest. An IPv6 datagram that
+ * fell to an overlap stays there, buried (without bytes), so that its other fragments fall, too.
+ */
+#include <flowos/frag.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <flowos/parse.h>
+#include <flowos/rand.h>
+
+#include "frag_datagram.h"
+#include "parse_internal.h"
+
+struct frag_key {
+	uint8_t src[16], dst[16];
+	uint32_t id;
+	uint8_t proto; /* IPv4 only */
+	uint8_t version;
+	uint8_t zero[2];
+};
+
+_Static_assert(sizeof(struct frag_key) == 40, "the key is hashed and compared as bytes: no padding");
+
+struct waiting {
+	struct waiting *next_hash;
+	struct waiting *older, *newer;
+	struct frag_key key;
+	uint64_t first_ns;
+	uint32_t bucket;
+	struct fos__datagram d;
+};
+
+struct fos_frag_table {
+	struct fos_frag_config cfg;
+	struct fos_frag_stats st;
+	struct waiting *oldest, *newest;
+	struct waiting **buckets;
+	uint32_t mask; /* buckets, less one */
+	size_t count;
+};
+
+int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **out)
+{
+	struct fos_frag_table *t = calloc(1, sizeof *t);
+	uint32_t buckets = 16;
+
+	*out = NULL;
+	if (!t)
+		return -ENOMEM;
+	if (cfg)
+		t->cfg = *cfg;
+	if (t->cfg.timeout_ns == 0)
+		t->cfg.timeout_ns = UINT64_C(30000000000);
+	if (t->cfg.max_datagrams == 0)
+		t->cfg.max_datagrams = 4096;
+	if (t->cfg.max_bytes == 0)
+		t->cfg.max_bytes = (size_t)64 << 20;
+	while (buckets < t->cfg.max_datagrams && buckets < 1u << 20)
+		buckets *= 2;
+	t->mask = buckets - 1;
+	t->buckets = calloc(buckets, sizeof *t->buckets);
+	if (!t->buckets) {
+		free(t);
+		return -ENOMEM;
+	}
+	*out = t;
+	return 0;
+}
+
+static size_t waiting_bytes(const struct waiting *w)
+{
+	return sizeof *w + (w->d.buf ? sizeof *w->d.buf + w->d.buf->len : 0);
+}
+
+/* Its memory was `before`, and is what it is now. */
+static void account(struct fos_frag_table *t, const struct waiting *w, size_t before)
+{
+	t->st.held_bytes += waiting_bytes(w) - before;
+	if (t->st.held_bytes > t->st.held_peak_bytes)
+		t->st.held_peak_bytes = t->st.held_bytes;
+}
+
+/* Takes it out of the table and frees it; adds one to *reason if it was still of use. */
+static void drop(struct fos_frag_table *t, struct waiting *w, uint64_t *reason)
+{
+	struct waiting **at = &t->buckets[w->bucket];
+
+	while (*at != w)
+		at = &(*at)->next_hash;
+	*at = w->next_hash;
+	*(w->older ? &w->older->newer : &t->oldest) = w->newer;
+	*(w->newer ? &w->newer->older : &t->newest) = w->older;
+	*reason += w->d.buf != NULL;
+	t->st.held_bytes -= waiting_bytes(w);
+	t->count--;
+	fos__datagram_bury(&w->d);
+	free(w);
+}
+
+void fos_frag_destroy(struct fos_frag_table *t)
+{
+	uint64_t nobody = 0;
+
+	if (!t)
+		return;
+	while (t->oldest)
+		drop(t, t->oldest, &nobody);
+	free(t->buckets);
+	free(t);
+}
+
+static bool is_late(const struct fos_frag_table *t, const struct waiting *w, uint64_t now_ns)
+{
+	return now_ns > w->first_ns && now_ns - w->first_ns >= t->cfg.timeout_ns;
+}
+
+void fos_frag_expire(struct fos_frag_table *t, uint64_t now_ns)
+{
+	while (t->oldest && is_late(t, t->oldest, now_ns))
+		drop(t, t->oldest, &t->st.timeouts);
+}
+
+/* Gives up the oldest, but not `keep`, until `bytes` more fit. Is there room then? */
+static bool make_room(struct fos_frag_table *t, const struct waiting *keep, size_t bytes)
+{
+	while (t->st.held_bytes + bytes > t->cfg.max_bytes) {
+		struct waiting *w = t->oldest;
+
+		if (w && w == keep)
+			w = w->newer;
+		if (!w)
+			return false;
+		drop(t, w, &t->st.evicted);
+	}
+	return true;
+}
+
+static void key_read(const struct fos_pkt *p, struct frag_key *key)
+{
+	memset(key, 0, sizeof *key);
+	key->version = p->ip_version;
+	if (p->ip_version == 4) {
+		memcpy(key->src, p->ip + 12, 4);
+		memcpy(key->dst, p->ip + 16, 4);
+		key->id = fos__be16(p->ip + 4);
+		key->proto = p->proto;
+	} else {
+		memcpy(key->src, p->ip + 8, 16);
+		memcpy(key->dst, p->ip + 24, 16);
+		key->id = fos__be32(p->ip + p->l4 - 4);
+	}
+}
+
+static uint32_t key_bucket(const struct fos_frag_table *t, const struct frag_key *key)
+{
+	uint64_t word[5], h = 0;
+
+	memcpy(word, key, sizeof word);
+	for (unsigned i = 0; i < 5; i++)
+		h = fos_mix64(h ^ word[i]);
+	return (uint32_t)h & t->mask;
+}
+
+static struct waiting *find(struct fos_frag_table *t, const struct frag_key *key, uint64_t now_ns)
+{
+	struct waiting *w = t->buckets[key_bucket(t, key)];
+
+	while (w && memcmp(&w->key, key, sizeof *key) != 0)
+		w = w->next_hash;
+	if (w && is_late(t, w, now_ns)) { /* behind a younger one: time stamps need not be in order */
+		drop(t, w, &t->st.timeouts);
+		w = NULL;
+	}
+	return w;
+}
+
+/* NULL where there is no memory for it. */
+static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key, uint64_t now_ns)
+{
+	struct waiting *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return NULL;
+	if (fos__datagram_init(&w->d) != 0 || !make_room(t, NULL, waiting_bytes(w))) {
+		fos__datagram_bury(&w->d);
+		free(w);
+		return NULL;
+	}
+	while (t->count >= t->cfg.max_datagrams)
+		drop(t, t->oldest, &t->st.evicted);
+	w->key = *key;
+	w->first_ns = now_ns;
+	w->bucket = key_bucket(t, key);
+	w->next_hash = t->buckets[w->bucket];
+	t->buckets[w->bucket] = w;
+	w->older = t->newest;
+	*(t->newest ? &t->newest->newer : &t->oldest) = w;
+	t->newest = w;
+	t->count++;
+	account(t, w, 0);
+	return w;
+}
+
+/* Gives the fragment to its datagram. Returns the datagram if that completes it. */
+static struct waiting *take(struct fos_frag_table *t, const struct fos_pkt *p, const struct fos__fragment *g)
+{
+	struct frag_key key;
+	struct waiting *w;
+	size_t before;
+
+	key_read(p, &key);
+	w = find(t, &key, p->f.ts_ns);
+	if (!w)
+		w = add(t, &key, p->f.ts_ns);
+	if (!w) {
+		t->st.evicted++;
+		return NULL;
+	}
+	if (!w->d.buf) /* buried */
+		return NULL;
+	before = waiting_bytes(w);
+	if (fos__datagram_lack(&w->d, g) > 0) {
+		if (!make_room(t, w, fos__datagram_lack(&w->d, g)) || fos__datagram_grow(&w->d, g) != 0) {
+			drop(t, w, &t->st.evicted);
+			return NULL;
+		}
+		account(t, w, before);
+	}
+	switch (fos__datagram_take(&w->d, g, &t->st)) {
+	case FOS__TAKEN_COMPLETE:
+		return w;
+	case FOS__TAKEN_BAD:
+		drop(t, w, &t->st.bad);
+		return NULL;
+	case FOS__TAKEN_BURY:
+		before = waiting_bytes(w);
+		fos__datagram_bury(&w->d);
+		account(t, w, before);
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+enum fos_verdict fos_frag_add(struct fos_frag_table *t, struct fos_pkt *p, unsigned parse_flags)
+{
+	struct waiting *w = NULL;
+	struct fos__fragment g;
+	uint8_t *ip = NULL;
+	uint32_t len = 0;
+
+	t->st.fragments++;
+	fos_frag_expire(t, p->f.ts_ns);
+	if (fos__fragment_read(p, &g))
+		w = take(t, p, &g);
+	else
+		t->st.bad++;
+
+	if (p->buf) { /* this fragment was in a datagram that has been put together itself, and is used up */
+		fos_buf_put(p->buf);
+		p->buf = NULL;
+		p->ip = p->app = NULL;
+		p->ip_len = p->app_len = 0;
+	}
+	if (!w)
+		return FOS_PKT_FRAGMENT;
+	t->st.held_bytes -= waiting_bytes(w) - sizeof *w; /* drop() will no longer see the buffer */
+	p->buf = fos__datagram_finish(&w->d, &ip, &len);
+	drop(t, w, &t->st.datagrams);
+	t->st.datagrams++;
+	return fos_parse_ip(p, ip, len, parse_flags, (unsigned)__builtin_popcount(p->encap));
+}
+
+void fos_frag_stats(const struct fos_frag_table *t, struct fos_frag_stats *st)
+{
+	*st = t->st;
+}
