@@ -24,8 +24,8 @@ enum bench_compare_status {
  * (exit status 2): -EINVAL the two cannot be compared (trace, impairments, seed or machine are not alike, or no
  * JSON), -ENODATA no run is in both, else what reading or writing gave. */
 int bench_compare(const char *old_path, const char *new_path, const struct bench_compare_options *opt, FILE *out,
-		  char *err, size_t errlen);
+                  char *err, size_t errlen);
 int bench_compare_results(const struct bench_result *older, const struct bench_result *newer,
-			  const struct bench_compare_options *opt, FILE *out, char *err, size_t errlen);
+                          const struct bench_compare_options *opt, FILE *out, char *err, size_t errlen);
 
 #endif

@@ -30,7 +30,7 @@ int bench_plot_format(const char *path, enum bench_plot_format *out, char *err, 
 /* Draws into memory; *data is the caller's to free. -ENOENT: gnuplot is not installed (err names the package);
  * -ENODATA: no run was timed; -EIO: gnuplot failed (err has its first line). Blocks until gnuplot is done. */
 int bench_plot_render(const struct bench_result *r, const struct bench_plot_view *view, char **data, size_t *len,
-		      char *err, size_t errlen);
+                      char *err, size_t errlen);
 /* To a file that appears whole or not at all. */
 int bench_plot_save(const struct bench_result *r, const char *path, char *err, size_t errlen);
 

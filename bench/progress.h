@@ -21,7 +21,7 @@ struct bench_progress {
 void bench_progress_init(struct bench_progress *p, FILE *out, uint64_t now_ns);
 /* `done` of `total` (0: unknown) `unit` ("packets"); `what` is done now. Costs a comparison when it is too early. */
 void bench_progress_update(struct bench_progress *p, uint64_t now_ns, uint64_t done, uint64_t total, const char *unit,
-			   const char *what);
+                           const char *what);
 /* Wipes the line: before anything else is printed, and at the end. May be called at any time. */
 void bench_progress_clear(struct bench_progress *p);
 

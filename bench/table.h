@@ -10,7 +10,8 @@
 #include "result.h"
 
 struct bench_table_style {
-	unsigned width; /* columns of the terminal; the least important columns of the table are left out until it fits */
+	unsigned
+	    width; /* columns of the terminal; the least important columns of the table are left out until it fits */
 	bool colour;
 };
 
