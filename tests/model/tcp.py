@@ -1,0 +1,480 @@
+"""What becomes of TCP segments: engine/ORDER.md, rule by rule and with nothing clever.
+
+A Conversation has Uses, a Use has two Directions. Positions are 64 bits wide; held segments are a sorted list of
+Pieces that do not overlap, delivered bytes a bytearray with a list of the runs between gaps.
+"""
+
+from bisect import bisect_left, bisect_right
+
+from packets import ACK, FIN, RST, SYN
+
+NEAR = 16 << 20
+WINDOW = 1 << 30
+STRAY = 1 << 20
+USES = 8
+
+SECOND = 10**9
+IDLE_OVER = 60 * SECOND
+IDLE_OPEN = (2 * 60 + 4) * 60 * SECOND
+LONGEST_HOLD = 120 * SECOND
+
+# Whether the new segment n wins a byte that is held from the segment o, both as (from, to) as they came.
+POLICIES = {
+    "first": lambda n, o: False,
+    "last": lambda n, o: True,
+    "bsd": lambda n, o: n[0] < o[0],
+    "linux": lambda n, o: n[0] < o[0] or (n[0] == o[0] and n[1] > o[1]),
+    "old-linux": lambda n, o: n[0] < o[0] or (n[0] == o[0] and n[1] >= o[1]),
+    "solaris": lambda n, o: n[1] >= o[1] if n[0] <= o[0] else n[1] > o[1],
+}
+for same_as_bsd in ("windows", "macos", "irix", "hpux10"):
+    POLICIES[same_as_bsd] = POLICIES["bsd"]
+POLICIES["hpux11"] = POLICIES["solaris"]
+
+
+def unwrap(number, near):
+    """The position with this sequence number that is nearest to `near`."""
+    return near + (number - near + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def distance_outside(position, low, high):
+    if low - 1 <= position <= high + 1:
+        return 0
+    return low - position if position < low else position - high
+
+
+def differing(a, b):
+    return 0 if a == b else sum(x != y for x, y in zip(a, b))
+
+
+class Piece:
+    """Held bytes [start, end) and the segment they came with; `stamp` is (packets, time) of the evidence or None."""
+
+    def __init__(self, start, data, came, since, stamp=None):
+        self.start, self.data, self.came, self.since, self.stamp = start, data, came, since, stamp
+
+    @property
+    def end(self):
+        return self.start + len(self.data)
+
+    def part(self, start, end):
+        data = self.data[start - self.start:end - self.start]
+        return Piece(start, data, self.came, self.since, self.stamp)
+
+
+def start_of(piece):
+    return piece.start
+
+
+class PeerAcks:
+    """Acknowledgements that the peer sent: all of them for the least, those without RST for first and greatest."""
+
+    def __init__(self):
+        self.least = self.first = self.greatest = None
+        self.on_syn = None
+
+    def add(self, number, is_rst, is_syn):
+        near = self.least if self.least is not None else (1 << 32) + number
+        position = unwrap(number, near)
+        self.least = position if self.least is None else min(self.least, position)
+        if is_rst:
+            return
+        if self.first is None:
+            self.first = position
+        self.greatest = position if self.greatest is None else max(self.greatest, position)
+        if is_syn and self.on_syn is None:
+            self.on_syn = number
+
+
+class Direction:
+    def __init__(self, options):
+        self.options = options
+        self.wins = POLICIES[options.overlap]
+        self.packets = 0
+        self.first = self.isn = self.low = self.high = self.fin = self.ack = None
+        self.start = self.next = None
+        self.mid = False
+        self.held, self.first_held = [], None  # first_held: (packets, time) when the first payload was held
+        self.peer_acks = PeerAcks()
+        self.delivered = bytearray()
+        self.runs = []  # (position, index into delivered): a run begins here
+        self.gaps = []  # (offset, length)
+        self.conflicts = self.conflicts_delivered = 0
+        self.undelivered = {"before_start": 0, "late_in_gap": 0, "out_of_window": 0}
+
+    # Positions
+
+    @property
+    def started(self):
+        return self.start is not None
+
+    @property
+    def has_packets(self):
+        return self.low is not None
+
+    def position(self, number):
+        if self.started:
+            return unwrap(number, self.next)
+        if self.first is not None:
+            return unwrap(number, self.first)
+        return (1 << 32) + number
+
+    def see(self, packet, position):
+        """Of a packet without RST: low, high, FIN; and acknowledgements that waited for a first packet."""
+        if packet.flags & SYN:
+            position += 1
+        end = position + packet.length + (1 if packet.flags & FIN else 0)
+        if not self.has_packets:
+            self.first = position if self.first is None else self.first
+            self.low, self.high = position, end
+            self.count_remembered_acks()
+        self.low, self.high = min(self.low, position), max(self.high, end)
+        if packet.flags & FIN:
+            fin = position + packet.length
+            self.fin = fin if self.fin is None else max(self.fin, fin)
+
+    # Acknowledgements of this direction's bytes, sent by its peer
+
+    def count_remembered_acks(self):
+        for ack in (self.peer_acks.first, self.peer_acks.greatest):
+            if ack is not None:
+                self.acknowledged(ack & 0xFFFFFFFF)
+
+    def acknowledged(self, number, now=None):
+        position = self.position(number)
+        if position > self.high + WINDOW or (self.ack is not None and position <= self.ack):
+            return
+        known = 0 if self.ack is None else bisect_right(self.held, self.ack, key=start_of)
+        self.ack = position
+        self.stamp(self.held[known:bisect_right(self.held, position, key=start_of)], now)
+
+    # Start
+
+    def begin(self, position, mid, now):
+        self.start = self.next = position
+        self.mid = mid
+        self.cut_held_before(position)
+        self.deliver()
+
+    def cut_held_before(self, position):
+        kept = []
+        for piece in self.held:
+            if piece.end > position:
+                kept.append(piece.part(max(piece.start, position), piece.end))
+            self.undelivered["before_start"] += max(0, min(piece.end, position) - piece.start)
+        self.held = kept
+
+    def begin_without_syn(self, now):
+        """At the least position held, or at what the peer's SYN-ACK acknowledged."""
+        least = self.held[0].start if self.held else None
+        on_syn = self.peer_acks.on_syn
+        if on_syn is not None:
+            on_syn = self.position(on_syn) if least is None else unwrap(on_syn, least)
+            if least is None or 0 <= least - on_syn <= NEAR:
+                self.begin(on_syn, False, now)
+                return
+        self.mid = True
+        if least is not None or self.has_packets:
+            self.begin(self.low if least is None else least, True, now)
+
+    # Segments
+
+    def segment(self, start, data, now):
+        came = (start, start + len(data))
+        if self.started:
+            if start > self.next + WINDOW:
+                self.undelivered["out_of_window"] += len(data)
+                return
+            if start < self.next:
+                old = data[:self.next - start]
+                self.compare_with_delivered(start, old)
+                start, data = start + len(old), data[len(old):]
+            if not data:
+                return
+        elif self.held and abs(start - self.held[0].start) > WINDOW:
+            self.undelivered["out_of_window"] += len(data)
+            return
+        if not self.held and self.started and start == self.next:
+            self.pass_on(data)
+            return
+        self.insert(Piece(start, data, came, now), now)
+        if self.started:
+            self.deliver()
+        elif self.first_held is None:
+            self.first_held = (self.packets, now)
+
+    def insert(self, new, now):
+        """Byte for byte the new segment wins or loses against what is held there."""
+        first = max(0, bisect_right(self.held, new.start, key=start_of) - 1)
+        last = bisect_left(self.held, new.end, key=start_of)
+        if first < last and self.held[first].end <= new.start:
+            first += 1
+        result, at = [], new.start
+        for old in self.held[first:last]:
+            overlap = (max(old.start, new.start), min(old.end, new.end))
+            self.conflicts += differing(old.part(*overlap).data, new.part(*overlap).data)
+            if at < overlap[0]:
+                result.append(new.part(at, overlap[0]))
+            if self.wins(new.came, old.came):
+                result += [old.part(old.start, overlap[0]), new.part(*overlap), old.part(overlap[1], old.end)]
+            else:
+                result.append(old)
+            at = overlap[1]
+        result.append(new.part(at, new.end))
+        result = [piece for piece in result if piece.data]
+        self.held[first:last] = result
+        if self.ack is not None:
+            self.stamp([piece for piece in result if piece.start <= self.ack], now)
+
+    def stamp(self, pieces, now):
+        for piece in pieces:
+            if piece.stamp is None:
+                piece.stamp = (self.packets, now)
+
+    def compare_with_delivered(self, position, data):
+        """Old bytes against what was passed on in their place; what falls in a gap or before the start is lost."""
+        end = position + len(data)
+        before = max(0, min(end, self.start) - position)
+        self.undelivered["before_start"] += before
+        compared = 0
+        index = max(0, bisect_right(self.runs, (position, len(self.delivered))) - 1)
+        while index < len(self.runs) and self.runs[index][0] < end:
+            run, place = self.runs[index]
+            stop = self.runs[index + 1][1] if index + 1 < len(self.runs) else len(self.delivered)
+            a, b = max(position, run), min(end, run + stop - place)
+            if a < b:
+                there = self.delivered[place + a - run:place + b - run]
+                unlike = differing(there, data[a - position:b - position])
+                self.conflicts += unlike
+                self.conflicts_delivered += unlike
+                compared += b - a
+            index += 1
+        self.undelivered["late_in_gap"] += len(data) - before - compared
+
+    def pass_on(self, data):
+        if not self.runs or self.runs[-1][0] + len(self.delivered) - self.runs[-1][1] != self.next:
+            self.runs.append((self.next, len(self.delivered)))
+        self.delivered += data
+        self.next += len(data)
+
+    def deliver(self):
+        done = 0
+        while done < len(self.held) and self.held[done].start == self.next:
+            self.pass_on(self.held[done].data)
+            done += 1
+        del self.held[:done]
+
+    # Patience
+
+    def end_holes(self, look, now):
+        """`look` is "time" before a packet of the conversation and "count" after one of the use."""
+        if not self.started:
+            if not self.held or not self.over(self.first_held, self.first_held[1], look, now):
+                return
+            self.begin_without_syn(now)
+        while self.held and self.over(self.held[0].stamp, self.held[0].since, look, now):
+            self.skip_to(self.held[0].start)
+
+    def over(self, stamp, since, look, now):
+        if look == "time" and now - since >= LONGEST_HOLD:
+            return True
+        packets, time = self.options.hole_packets, self.options.hole_time
+        if stamp is None or (packets if look == "count" else time) is None:
+            return False
+        enough_packets = packets is None or self.packets - stamp[0] >= packets
+        enough_time = time is None or now - stamp[1] >= time
+        return enough_packets and enough_time
+
+    def skip_to(self, position):
+        if position > self.next:
+            self.gaps.append((self.next - self.start, position - self.next))
+            self.next = position
+        self.deliver()
+
+    # End
+
+    def finish(self, now):
+        by_syn_or_data = self.started or bool(self.held)
+        if not self.started:
+            self.begin_without_syn(now)
+        while self.held:
+            self.skip_to(self.held[0].start)
+        if self.fin is not None and self.fin > self.next and by_syn_or_data:
+            self.skip_to(self.fin)
+
+
+class Use:
+    def __init__(self, options, number):
+        self.number = number
+        self.directions = (Direction(options), Direction(options))
+        self.rst = False
+        self.last_packet = None
+        self.end = None
+
+    @property
+    def over(self):
+        return self.rst or all(direction.fin is not None for direction in self.directions)
+
+    def finish(self, now, reason):
+        self.end = reason
+        for direction in self.directions:
+            direction.finish(now)
+
+    def end_of(self, direction):
+        if self.rst and direction.fin is None:
+            return "rst"
+        return "fin" if direction.fin is not None else self.end
+
+
+class Conversation:
+    """`new_number` gives the next use's number; `finished` is called with each use that has ended."""
+
+    def __init__(self, options, new_number, finished):
+        self.options, self.new_number, self.finished = options, new_number, finished
+        self.uses = []
+
+    def packet(self, packet, d, now):
+        for use in self.uses:
+            for direction in use.directions:
+                direction.end_holes("time", now)
+        self.end_idle_uses(now)
+        if packet.flags & SYN and not packet.flags & RST:
+            use = self.use_of_syn(packet, d, now)
+        else:
+            use = self.use_of_other(packet, d)
+        if len(self.uses) > USES:
+            self.end_use(self.uses[0], now, "timeout")
+        self.apply(use, packet, d, now)
+        for direction in use.directions:
+            direction.end_holes("count", now)
+
+    def end_idle_uses(self, now):
+        for use in list(self.uses):
+            if now - use.last_packet >= (IDLE_OVER if use.over else IDLE_OPEN):
+                self.end_use(use, now, "timeout")
+
+    def end_use(self, use, now, reason):
+        use.finish(now, reason)
+        self.uses.remove(use)
+        self.finished(use)
+
+    def end_all(self, now):
+        while self.uses:
+            self.end_use(self.uses[0], now, "eof")
+
+    def new_use(self):
+        self.uses.append(Use(self.options, self.new_number()))
+        return self.uses[-1]
+
+    # Rule 2
+
+    def use_of_syn(self, packet, d, now):
+        for use in reversed(self.uses):
+            if use.directions[d].isn == packet.seq:
+                return use
+        for use in reversed(self.uses):
+            if self.syn_fits(use, packet, d):
+                return use
+        before = self.uses[-1] if self.uses else None
+        use = self.new_use()
+        if before is not None:
+            self.start_at_syn(use.directions[d], packet, now)
+            move_held(before.directions[d], use.directions[d])
+        return use
+
+    @staticmethod
+    def syn_fits(use, packet, d):
+        mine, other = use.directions[d], use.directions[1 - d]
+        if mine.isn is not None or mine.started:
+            return False
+        start = packet.seq + 1
+        if mine.has_packets:
+            return 0 <= mine.low - unwrap(start, mine.low) <= NEAR
+        if mine.peer_acks.least is not None:
+            return 0 <= mine.peer_acks.least - unwrap(start, mine.peer_acks.least) <= NEAR
+        if not packet.flags & ACK or other.isn is None:
+            return True
+        return (packet.ack - (other.isn + 1)) % (1 << 32) <= NEAR
+
+    @staticmethod
+    def start_at_syn(direction, packet, now):
+        position = direction.position(packet.seq)
+        if direction.first is None:
+            direction.first = position
+        direction.isn = packet.seq
+        direction.begin(position + 1, False, now)
+
+    # Rule 3
+
+    def use_of_other(self, packet, d):
+        if not self.uses:
+            return self.new_use()
+        use = min(reversed(self.uses), key=lambda use: self.distance(use, packet, d))
+        if (packet.length or packet.flags & FIN) and not packet.flags & RST and self.is_strange(use, packet, d):
+            return self.new_use()
+        return use
+
+    @staticmethod
+    def distance(use, packet, d):
+        mine, other = use.directions[d], use.directions[1 - d]
+        if mine.has_packets:
+            return distance_outside(mine.position(packet.seq), mine.low, mine.high)
+        if packet.flags & ACK and other.has_packets:
+            return distance_outside(other.position(packet.ack), other.low, other.high)
+        return 0
+
+    @staticmethod
+    def is_strange(use, packet, d):
+        """Whether the packet belongs to a connection whose SYN is still to come."""
+        mine = use.directions[d]
+        position = mine.position(packet.seq)
+        if mine.fin is not None:
+            return position > mine.fin + 1
+        if not use.rst or not mine.has_packets:
+            return False
+        return position > mine.high + STRAY or position < mine.low - STRAY
+
+    # The packet within its use
+
+    def apply(self, use, packet, d, now):
+        mine, other = use.directions[d], use.directions[1 - d]
+        use.last_packet = now
+        mine.packets += 1
+        is_rst, is_syn = bool(packet.flags & RST), bool(packet.flags & SYN)
+        if packet.flags & ACK:
+            other.peer_acks.add(packet.ack, is_rst, is_syn)
+            if not is_rst and other.has_packets:
+                other.acknowledged(packet.ack, now)
+        if is_rst:
+            use.rst = True
+            return
+        position = mine.position(packet.seq)
+        mine.see(packet, position)
+        if is_syn:
+            if mine.isn is None:
+                self.start_at_syn(mine, packet, now)
+            position += 1
+        if packet.payload:
+            mine.segment(position, packet.payload, now)
+
+
+def move_held(old, new):
+    """Held segments that lie nearer to the new use's start than to where the old use stands."""
+    stands = old.next if old.started else old.low
+    stay = []
+    for piece in old.held:
+        beyond = (piece.start - new.start) % (1 << 32)
+        if beyond > NEAR or beyond >= abs(piece.start - stands):
+            stay.append(piece)
+            continue
+        shift = new.start + beyond - piece.start
+        came = (piece.came[0] + shift, piece.came[1] + shift)
+        new.held.append(Piece(piece.start + shift, piece.data, came, piece.since))
+    if len(stay) == len(old.held):
+        return
+    old.held = stay
+    if not stay:
+        old.first_held = None
+    new.held.sort(key=lambda piece: piece.start)
+    new.low, new.high = new.start, max(piece.end for piece in new.held)
+    new.deliver()
