@@ -34,7 +34,7 @@ static const struct fos__libtrace_abi *try_folder(const char *folder, char *why,
 	abi = dlsym(so, FOS__LIBTRACE_SYMBOL);
 	if (abi && abi->version == FOS__LIBTRACE_ABI)
 		return abi;
-	snprintf(why, len, "%s is of another version of flowos", path);
+	snprintf(why, len, "%.200s is of another version of flowos", path);
 	dlclose(so);
 	return NULL;
 }

@@ -165,7 +165,7 @@ static bool block_at(struct pcapng *g, struct block *b)
 	const uint8_t *at = t->map.base + t->off;
 	uint32_t order;
 
-	b->off = t->off;
+	*b = (struct block){ .off = t->off };
 	if (left < BLOCK_OVERHEAD)
 		return fos__tracefile_damage(t, t->off, "the file ends inside a block's header");
 	if (fos__pcapng_magic(at)) {
