@@ -16,7 +16,7 @@ bench/setup.sh || exit 2
 mkdir -p results
 
 command=(build/release/bin/flowos-bench --trace traces/mixed.pcap --reorder 5% --dup 1%
-    --sessions 1,10,100,1k --repeat 5
+    --sessions "1,10,100,1k" --repeat 5
     --plot results/demo.svg --report results/demo.html --json results/demo.json "$@")
 printf '\n$ %s\n\n' "${command[*]}"
 status=0
