@@ -140,7 +140,7 @@ class Model:
 
     def finish(self):
         for conversation in self.conversations.values():
-            conversation.end_all(self.now)
+            conversation.end_all()
         self.streams.udp = list(self.udp.values())
         return self.streams
 

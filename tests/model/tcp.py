@@ -150,7 +150,7 @@ class Direction:
 
     # Start
 
-    def begin(self, position, mid, now):
+    def begin(self, position, mid):
         self.start = self.next = position
         self.mid = mid
         self.cut_held_before(position)
@@ -164,18 +164,18 @@ class Direction:
             self.undelivered["before_start"] += max(0, min(piece.end, position) - piece.start)
         self.held = kept
 
-    def begin_without_syn(self, now):
+    def begin_without_syn(self):
         """At the least position held, or at what the peer's SYN-ACK acknowledged."""
         least = self.held[0].start if self.held else None
         on_syn = self.peer_acks.on_syn
         if on_syn is not None:
             on_syn = self.position(on_syn) if least is None else unwrap(on_syn, least)
             if least is None or 0 <= least - on_syn <= NEAR:
-                self.begin(on_syn, False, now)
+                self.begin(on_syn, False)
                 return
         self.mid = True
         if least is not None or self.has_packets:
-            self.begin(self.low if least is None else least, True, now)
+            self.begin(self.low if least is None else least, True)
 
     # Segments
 
@@ -271,7 +271,7 @@ class Direction:
         if not self.started:
             if not self.held or not self.over(self.first_held, self.first_held[1], look, now):
                 return
-            self.begin_without_syn(now)
+            self.begin_without_syn()
         while self.held and self.over(self.held[0].stamp, self.held[0].since, look, now):
             self.skip_to(self.held[0].start)
 
@@ -293,10 +293,10 @@ class Direction:
 
     # End
 
-    def finish(self, now):
+    def finish(self):
         by_syn_or_data = self.started or bool(self.held)
         if not self.started:
-            self.begin_without_syn(now)
+            self.begin_without_syn()
         while self.held:
             self.skip_to(self.held[0].start)
         if self.fin is not None and self.fin > self.next and by_syn_or_data:
@@ -315,10 +315,10 @@ class Use:
     def over(self):
         return self.rst or all(direction.fin is not None for direction in self.directions)
 
-    def finish(self, now, reason):
+    def finish(self, reason):
         self.end = reason
         for direction in self.directions:
-            direction.finish(now)
+            direction.finish()
 
     def end_of(self, direction):
         if self.rst and direction.fin is None:
@@ -339,11 +339,11 @@ class Conversation:
                 direction.end_holes("time", now)
         self.end_idle_uses(now)
         if packet.flags & SYN and not packet.flags & RST:
-            use = self.use_of_syn(packet, d, now)
+            use = self.use_of_syn(packet, d)
         else:
             use = self.use_of_other(packet, d)
         if len(self.uses) > USES:
-            self.end_use(self.uses[0], now, "timeout")
+            self.end_use(self.uses[0], "timeout")
         self.apply(use, packet, d, now)
         for direction in use.directions:
             direction.end_holes("count", now)
@@ -351,16 +351,16 @@ class Conversation:
     def end_idle_uses(self, now):
         for use in list(self.uses):
             if now - use.last_packet >= (IDLE_OVER if use.over else IDLE_OPEN):
-                self.end_use(use, now, "timeout")
+                self.end_use(use, "timeout")
 
-    def end_use(self, use, now, reason):
-        use.finish(now, reason)
+    def end_use(self, use, reason):
+        use.finish(reason)
         self.uses.remove(use)
         self.finished(use)
 
-    def end_all(self, now):
+    def end_all(self):
         while self.uses:
-            self.end_use(self.uses[0], now, "eof")
+            self.end_use(self.uses[0], "eof")
 
     def new_use(self):
         self.uses.append(Use(self.options, self.new_number()))
@@ -368,7 +368,7 @@ class Conversation:
 
     # Rule 2
 
-    def use_of_syn(self, packet, d, now):
+    def use_of_syn(self, packet, d):
         for use in reversed(self.uses):
             if use.directions[d].isn == packet.seq:
                 return use
@@ -378,7 +378,7 @@ class Conversation:
         before = self.uses[-1] if self.uses else None
         use = self.new_use()
         if before is not None:
-            self.start_at_syn(use.directions[d], packet, now)
+            self.start_at_syn(use.directions[d], packet)
             move_held(before.directions[d], use.directions[d])
         return use
 
@@ -397,12 +397,12 @@ class Conversation:
         return (packet.ack - (other.isn + 1)) % (1 << 32) <= NEAR
 
     @staticmethod
-    def start_at_syn(direction, packet, now):
+    def start_at_syn(direction, packet):
         position = direction.position(packet.seq)
         if direction.first is None:
             direction.first = position
         direction.isn = packet.seq
-        direction.begin(position + 1, False, now)
+        direction.begin(position + 1, False)
 
     # Rule 3
 
@@ -452,7 +452,7 @@ class Conversation:
         mine.see(packet, position)
         if is_syn:
             if mine.isn is None:
-                self.start_at_syn(mine, packet, now)
+                self.start_at_syn(mine, packet)
             position += 1
         if packet.payload:
             mine.segment(position, packet.payload, now)
