@@ -79,8 +79,13 @@ enum fos_verdict fos__parse_ppp(struct fos_pkt *p, struct fos__view *v)
 {
 	uint16_t proto;
 
-	if (fos__view_has(v, 2) && v->at[0] == 0xff && v->at[1] == 0x03)
+	if (fos__view_has(v, 1) && v->at[0] == 0xff) { /* address and control: all stations, unnumbered information */
+		if (!fos__view_has(v, 2))
+			return fos__view_short(v, 2);
+		if (v->at[1] != 0x03)
+			return FOS_PKT_NON_IP;
 		v->at += 2;
+	}
 	if (!fos__view_has(v, 1))
 		return fos__view_short(v, 1);
 	if (v->at[0] & 1) { /* compressed to one byte, RFC 1661, section 6.5 */

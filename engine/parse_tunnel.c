@@ -4,7 +4,8 @@
  * parser (parse_internal.h); reads the frame, writes the packet, keeps nothing.
  *
  * A tunnel is taken off only when there is an IP packet in it; else the packet stays what its outer header says. A UDP
- * port is a weak sign, so there contents that contradict themselves mean "no tunnel", not "malformed".
+ * port is a weak sign, so there contents that contradict themselves, or end before there is a whole IP header, mean "no
+ * tunnel", not "malformed" or "truncated".
  */
 #include "parse_internal.h"
 
@@ -143,7 +144,7 @@ enum fos_verdict fos__parse_udp_tunnel(struct fos_pkt *p, struct fos__view *v)
 		verdict = parse_teredo(p, v);
 		break;
 	}
-	if (fos__verdict_is_ip(verdict) || verdict == FOS_PKT_TRUNCATED)
+	if (fos__verdict_is_ip(verdict) || (verdict == FOS_PKT_TRUNCATED && p->ip != was.ip))
 		return verdict;
 	*p = was;
 	return FOS_PKT_UDP;
