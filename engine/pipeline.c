@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * pipeline.c: runs a flow's stages over what a side of a session has gained: stage k+1 sees a byte once every module of
+ * stage k has passed it. Touches queues and views, knows nothing of TCP.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+
+#include "queue.h"
+#include "worker_state.h"
+
+/* Does this instance take streams of this session at all? */
+static bool takes(const struct fos_session *s, const struct fos__inst *in)
+{
+	if (s->flow->level[in->level].queue < 0)
+		return false;
+	return s->key.proto == IPPROTO_TCP || !in->module->datagram;
+}
+
+/* Where, from `head` on, the first gap begins, or the tail. */
+static uint64_t next_stop(const struct fos__queue *q, uint64_t head)
+{
+	uint64_t at = head;
+
+	if (q->gaps == 0)
+		return q->tail;
+	for (const struct fos_span *sp = q->first; sp; sp = sp->next) {
+		if (sp->off > at)
+			return at;
+		if (sp->off + sp->len > at)
+			at = sp->off + sp->len;
+	}
+	return at;
+}
+
+static const struct fos_span *span_behind_gap(const struct fos__queue *q, uint64_t stop)
+{
+	for (const struct fos_span *sp = q->first; sp; sp = sp->next)
+		if (sp->off > stop)
+			return sp;
+	return NULL;
+}
+
+/* Shows one instance what lies in front of `limit`. */
+static void run_inst(struct fos_session *s, int side, unsigned i, uint64_t limit)
+{
+	const struct fos__inst *in = &s->flow->inst[i];
+	const struct fos_module *m = in->module;
+	struct fos_stream *v = fos__view_of(s, side, i);
+	struct fos__queue *q = fos__view_queue(v);
+
+	for (;;) {
+		uint64_t stop = next_stop(q, v->head);
+		uint64_t tail = stop < limit ? stop : limit;
+
+		if (tail > v->tail) {
+			v->tail = tail;
+			if (m->stream_data)
+				m->stream_data(in->self, v);
+			else
+				v->head = tail;
+		}
+		if (stop >= limit)
+			return;
+		const struct fos_span *sp = span_behind_gap(q, stop);
+
+		if (!sp || sp->off > limit)
+			return;
+		v->flags = (uint8_t)(sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY);
+		if (m->stream_gap)
+			m->stream_gap(in->self, v, stop, sp->off - stop);
+		v->head = v->tail = sp->off;
+	}
+}
+
+/* How far a view of another level may go when the one before it stands at `v`: to the packet that v is in. */
+static uint64_t map_limit(const struct fos_stream *v, const struct fos__queue *to)
+{
+	const struct fos__queue *from = fos__view_queue(v);
+
+	if (v->head == from->tail)
+		return to->tail;
+	for (const struct fos_span *sp = from->first; sp; sp = sp->next) {
+		if (sp->off + sp->len <= v->head || !sp->pkt)
+			continue;
+		for (const struct fos_span *t = to->first; t; t = t->next)
+			if (t->pkt && t->pkt->id == sp->pkt->id)
+				return t->off;
+		break;
+	}
+	return to->first ? to->first->off : to->tail;
+}
+
+static uint64_t stage_limit(const struct fos_session *s, int side, const struct fos__inst *of)
+{
+	const struct fos__flow *f = s->flow;
+	const struct fos__queue *q = fos__queue_of(s, side, (unsigned)f->level[of->level].queue);
+	uint64_t limit = q->tail;
+
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		const struct fos__inst *in = &f->inst[i];
+
+		if (in->stage + 1 != of->stage || !takes(s, in))
+			continue;
+		const struct fos_stream *v = fos__view_of(s, side, i);
+		uint64_t at = fos__view_queue(v) == q ? v->head : map_limit(v, q);
+
+		if (at < limit)
+			limit = at;
+	}
+	return limit;
+}
+
+static uint64_t least_head(const struct fos_session *s, int side, unsigned queue)
+{
+	const struct fos__flow *f = s->flow;
+	uint64_t least = fos__queue_of(s, side, queue)->tail;
+
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		const struct fos__inst *in = &f->inst[i];
+
+		if (f->level[in->level].queue != (int)queue || !takes(s, in))
+			continue;
+		uint64_t head = fos__view_of(s, side, i)->head;
+
+		if (head < least)
+			least = head;
+	}
+	return least;
+}
+
+/* A module that keeps more than the cap loses the oldest of it. */
+static void cap(struct fos_worker *w, struct fos_session *s, int side, unsigned queue)
+{
+	const struct fos__flow *f = s->flow;
+	struct fos__queue *q = fos__queue_of(s, side, queue);
+	uint64_t keep = w->cfg.cap_retained_bytes;
+
+	if (q->tail - least_head(s, side, queue) <= keep)
+		return;
+	w->st.forced_releases++;
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		struct fos_stream *v = fos__view_of(s, side, i);
+
+		if (f->level[f->inst[i].level].queue == (int)queue && q->tail - v->head > keep) {
+			v->head = q->tail;
+			v->tail = q->tail;
+		}
+	}
+}
+
+/* Frees what everybody has released, keeps the rest beyond the batch. The level that owns segments goes last: spans of
+ * others may point into them. */
+static void settle(struct fos_worker *w, struct fos_session *s, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < f->n_queues; i++) {
+			bool owner = f->level[f->queue_level[i]].kind == FOS_LEVEL_APP || i == 0;
+
+			if (owner != (pass == 1))
+				continue;
+			struct fos__queue *q = fos__queue_of(s, side, i);
+
+			cap(w, s, side, i);
+			fos__queue_trim(q, least_head(s, side, i));
+			if (q->first && fos__queue_keep(q)) {
+				w->st.no_memory++;
+				w->batch_err = -ENOMEM;
+			}
+		}
+	}
+}
+
+static void open_side(struct fos_session *s, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
+	for (unsigned i = 0; i < f->n_inst; i++)
+		if (takes(s, &f->inst[i]) && f->inst[i].module->stream_open)
+			f->inst[i].module->stream_open(f->inst[i].self, fos__view_of(s, side, i));
+}
+
+static void run_stages(struct fos_session *s, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	if (!(s->flags & (uint32_t)FOS_SESSION_OPEN0 << side))
+		open_side(s, side);
+	for (unsigned i = 0; i < f->n_inst; i++)
+		if (takes(s, &f->inst[i]))
+			run_inst(s, side, i, stage_limit(s, side, &f->inst[i]));
+}
+
+void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
+{
+	run_stages(s, side);
+	settle(w, s, side);
+}
+
+void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side)
+{
+	const struct fos__flow *f = s->flow;
+	uint32_t touched = (uint32_t)FOS_SESSION_TOUCHED0 << side;
+
+	if (s->flags & touched)
+		run_stages(s, side);
+	s->flags &= ~touched;
+	if (s->flags & (uint32_t)FOS_SESSION_OPEN0 << side) {
+		for (unsigned i = 0; i < f->n_inst; i++) {
+			const struct fos__inst *in = &f->inst[i];
+
+			if (!takes(s, in))
+				continue;
+			/* A stage's modules are done when they were told of the end: the next stage sees all. */
+			run_inst(s, side, i, stage_limit(s, side, in));
+			struct fos_stream *v = fos__view_of(s, side, i);
+
+			if (in->module->stream_close)
+				in->module->stream_close(in->self, v, fos_session_end(s, side));
+			v->head = v->tail = fos__view_queue(v)->tail;
+		}
+	}
+	(void)w;
+	for (unsigned i = f->n_queues; i-- > 0;)
+		fos__queue_trim(fos__queue_of(s, side, i), UINT64_MAX);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * queue.c: see queue.h.
+ */
+#include "queue.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <netinet/in.h>
+
+#include "worker_state.h"
+
+void fos__queue_init(struct fos_session *s)
+{
+	for (int side = 0; side < 2; side++) {
+		for (unsigned i = 0; i < s->flow->n_inst; i++) {
+			struct fos_stream *v = fos__view_of(s, side, i);
+
+			v->back = (uint32_t)((uintptr_t)v - (uintptr_t)s);
+			v->inst = (uint16_t)i;
+			v->side = (uint8_t)side;
+		}
+	}
+}
+
+static void append(struct fos__queue *q, struct fos_span *sp, uint32_t flags)
+{
+	sp->off = q->tail;
+	sp->flags = flags;
+	if (q->gap_why) {
+		sp->flags |= FOS_SPAN_GAP | (q->gap_why - 1) << FOS_SPAN_WHY;
+		q->gaps++;
+		q->gap_why = 0;
+	}
+	sp->next = NULL;
+	sp->prev = q->last;
+	if (q->last)
+		q->last->next = sp;
+	else
+		q->first = sp;
+	q->last = sp;
+	q->tail += sp->len;
+}
+
+static void push_span(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *data,
+		      uint32_t len, uint32_t flags)
+{
+	struct fos_span *sp = fos__arena_get(&w->arena, sizeof(*sp));
+
+	if (!sp) { /* what cannot be shown is a gap, not a silence */
+		w->st.no_memory++;
+		w->batch_err = -ENOMEM;
+		q->tail += len;
+		q->gap_why = FOS_GAP_CAP + 1;
+		return;
+	}
+	sp->data = data;
+	sp->len = len;
+	sp->pkt = p;
+	append(q, sp, flags);
+}
+
+/* A level at or below the transport header: the packet's bytes from there to its end. */
+static void push_below(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *start)
+{
+	const uint8_t *end = p->ip + p->l4 + p->l4_len;
+
+	if (p->app_len && p->app == end) {
+		push_span(w, q, p, start, (uint32_t)(end - start) + p->app_len, FOS_SPAN_PKT);
+		return;
+	}
+	push_span(w, q, p, start, (uint32_t)(end - start), FOS_SPAN_PKT);
+	if (p->app_len)
+		push_span(w, q, p, p->app, p->app_len, 0);
+}
+
+/* Where each level of the flow starts in the packet, NULL where it does not. */
+static void level_starts(struct fos_session *s, int side, const struct fos_pkt *p, uint64_t app_off,
+			 const uint8_t *start[FOS_LEVELS_MAX])
+{
+	const struct fos__flow *f = s->flow;
+	const uint8_t *prev = p->ip;
+	uint32_t none = 0;
+
+	for (unsigned i = 0; i < f->n_levels; i++) {
+		const struct fos__level *l = &f->level[i];
+		uint32_t *state = l->queue >= 0 ? &fos__queue_of(s, side, (unsigned)l->queue)->decoder_state : &none;
+
+		start[i] = NULL;
+		if (l->kind == FOS_LEVEL_ABOVE && (l->queue < 0 || !p->app_len))
+			continue;
+		start[i] = l->decoder->start(p, prev, app_off, state);
+		if (start[i])
+			prev = start[i];
+	}
+}
+
+/* The offset that the next byte of level `app` has. */
+static uint64_t app_offset(const struct fos_session *s, int side, uint32_t len)
+{
+	return s->key.proto == IPPROTO_TCP ? s->half[side].next - len - s->half[side].start : 0;
+}
+
+static void push_level(struct fos_worker *w, struct fos__queue *q, const struct fos__level *l, const struct fos_pkt *p,
+		       const uint8_t *data, uint32_t len, bool first, const uint8_t *start)
+{
+	if (l->kind == FOS_LEVEL_ABOVE) {
+		const uint8_t *from = start > data ? start : data;
+
+		if (start && from < data + len)
+			push_span(w, q, p, from, (uint32_t)(data + len - from), first ? FOS_SPAN_PKT : 0);
+	} else if (first && start) {
+		push_below(w, q, p, start);
+	}
+}
+
+void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
+		     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg)
+{
+	const struct fos__flow *f = s->flow;
+	const uint8_t *start[FOS_LEVELS_MAX];
+	bool others = f->n_queues > 1 || (f->n_queues == 1 && f->level[f->queue_level[0]].kind != FOS_LEVEL_APP);
+	bool taken = false;
+
+	if (f->n_queues == 0) {
+		fos__seg_free(seg);
+		return;
+	}
+	if (others)
+		level_starts(s, side, p, app_offset(s, side, len), start);
+	for (unsigned i = 0; i < f->n_queues; i++) {
+		const struct fos__level *l = &f->level[f->queue_level[i]];
+		struct fos__queue *q = fos__queue_of(s, side, i);
+
+		if (l->kind != FOS_LEVEL_APP) {
+			push_level(w, q, l, p, data, len, first, start[f->queue_level[i]]);
+		} else if (seg) {
+			append(q, &seg->span, FOS_SPAN_SEG | (first ? FOS_SPAN_PKT : 0));
+			taken = true;
+		} else {
+			push_span(w, q, p, data, len, first ? FOS_SPAN_PKT : 0);
+		}
+	}
+	if (seg && !taken) { /* only levels below are read: their spans point into the segment's packet */
+		struct fos__queue *q = fos__queue_of(s, side, 0);
+
+		seg->span.len = 0;
+		append(q, &seg->span, FOS_SPAN_SEG);
+	}
+	fos__worker_touch(w, s, side);
+}
+
+void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p)
+{
+	const struct fos__flow *f = s->flow;
+	const uint8_t *start[FOS_LEVELS_MAX];
+	bool any = false;
+
+	for (unsigned i = 0; i < f->n_queues; i++)
+		any |= f->level[f->queue_level[i]].kind < FOS_LEVEL_APP;
+	if (!any)
+		return;
+	level_starts(s, side, p, 0, start);
+	for (unsigned i = 0; i < f->n_queues; i++) {
+		unsigned l = f->queue_level[i];
+
+		if (f->level[l].kind < FOS_LEVEL_APP && start[l]) {
+			push_below(w, fos__queue_of(s, side, i), p, start[l]);
+			fos__worker_touch(w, s, side);
+		}
+	}
+}
+
+void fos__queue_gap(struct fos_worker *w, struct fos_session *s, int side, uint64_t len, enum fos_gap_why why)
+{
+	(void)w;
+	for (unsigned i = 0; i < s->flow->n_queues; i++) {
+		struct fos__queue *q = fos__queue_of(s, side, i);
+
+		q->tail += len;
+		q->gap_why = (uint32_t)why + 1;
+	}
+}
+
+void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side)
+{
+	for (unsigned i = 0; i < s->flow->n_queues; i++) {
+		struct fos__queue *q = fos__queue_of(s, side, i);
+
+		if (q->gap_why) {
+			push_span(w, q, NULL, (const uint8_t *)"", 0, 0);
+			fos__worker_touch(w, s, side);
+		}
+	}
+}
+
+static void drop(struct fos__queue *q, struct fos_span *sp)
+{
+	if (sp->flags & FOS_SPAN_GAP)
+		q->gaps--;
+	if (sp->flags & FOS_SPAN_SEG)
+		fos__seg_free((struct fos__seg *)sp);
+}
+
+void fos__queue_trim(struct fos__queue *q, uint64_t head)
+{
+	while (q->first && q->first->off + q->first->len <= head) {
+		struct fos_span *sp = q->first;
+
+		q->first = sp->next;
+		drop(q, sp);
+	}
+	if (q->first)
+		q->first->prev = NULL;
+	else
+		q->last = NULL;
+}
+
+int fos__queue_keep(struct fos__queue *q)
+{
+	for (struct fos_span *sp = q->first, *next; sp; sp = next) {
+		next = sp->next;
+		if (sp->flags & FOS_SPAN_SEG)
+			continue;
+		struct fos__seg *seg = sp->pkt ? fos__seg_new(sp->pkt, sp->data, sp->len) : NULL;
+
+		if (!seg) { /* what follows cannot be kept: it is cut off, and shows as a gap when more comes */
+			q->last = sp->prev;
+			if (sp->prev)
+				sp->prev->next = NULL;
+			else
+				q->first = NULL;
+			for (; sp; sp = next) {
+				next = sp->next;
+				drop(q, sp);
+			}
+			q->gap_why = FOS_GAP_CAP + 1;
+			return -ENOMEM;
+		}
+		seg->span.next = sp->next;
+		seg->span.prev = sp->prev;
+		seg->span.off = sp->off;
+		seg->span.flags = sp->flags | FOS_SPAN_SEG;
+		if (sp->prev)
+			sp->prev->next = &seg->span;
+		else
+			q->first = &seg->span;
+		if (sp->next)
+			sp->next->prev = &seg->span;
+		else
+			q->last = &seg->span;
+	}
+	return 0;
+}

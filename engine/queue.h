@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * queue.h: the bytes of one direction at one level that some module has not released yet, and each module's view of
+ * them. Internal.
+ *
+ * Spans of this batch lie in the worker's arena; what is still needed after it becomes a segment (fos__queue_keep).
+ */
+#ifndef FOS_QUEUE_H
+#define FOS_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow.h"
+#include "held.h"
+#include "session.h"
+
+struct fos_worker;
+
+/* Beside enum fos_span_flag. */
+enum fos__span_flag {
+	FOS_SPAN_GAP = 1u << 8,  /* there is a gap before it */
+	FOS_SPAN_SEG = 1u << 9,  /* it is the head of a struct fos__seg */
+	FOS_SPAN_WHY = 16,       /* enum fos_gap_why, shifted by this */
+};
+
+struct fos__queue {
+	struct fos_span *first, *last;
+	uint64_t tail;     /* offset behind the last byte */
+	uint32_t gaps;     /* spans in it with FOS_SPAN_GAP */
+	uint32_t gap_why;  /* of a gap that the next span comes after, plus one; 0: none */
+	uint32_t decoder_state;
+	uint32_t pad;
+};
+
+enum fos__view_flag { FOS_VIEW_WHY = 3u };
+
+struct fos_stream {
+	uint64_t head, tail; /* tail: as last shown */
+	uint32_t back;       /* bytes from the session to here */
+	uint16_t inst;
+	uint8_t side;
+	uint8_t flags;
+};
+
+static inline struct fos__queue *fos__queue_of(const struct fos_session *s, int side, unsigned queue)
+{
+	const struct fos__flow *f = s->flow;
+
+	return (struct fos__queue *)((uintptr_t)s + f->queues_off) + (unsigned)side * f->n_queues + queue;
+}
+
+static inline struct fos_stream *fos__view_of(const struct fos_session *s, int side, unsigned inst)
+{
+	const struct fos__flow *f = s->flow;
+
+	return (struct fos_stream *)((uintptr_t)s + f->views_off) + (unsigned)side * f->n_inst + inst;
+}
+
+static inline struct fos_session *fos__view_session(const struct fos_stream *v)
+{
+	return (struct fos_session *)((uintptr_t)v - v->back);
+}
+
+static inline const struct fos__inst *fos__view_inst(const struct fos_stream *v)
+{
+	return &fos__view_session(v)->flow->inst[v->inst];
+}
+
+static inline struct fos__queue *fos__view_queue(const struct fos_stream *v)
+{
+	const struct fos_session *s = fos__view_session(v);
+	int q = s->flow->level[fos__view_inst(v)->level].queue;
+
+	return q < 0 ? NULL : fos__queue_of(s, v->side, (unsigned)q);
+}
+
+/* Sets up the queues and views of a new session, whose memory is zero. */
+void fos__queue_init(struct fos_session *s);
+
+/* Payload in order: gives it to every level that is read. `seg`, where not NULL, is the segment that held it: the
+ * queues take it over (or free it). `first`: the first piece of its packet. Bytes are at level `app`. */
+void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
+		     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg);
+
+/* A packet without payload: for the levels below. */
+void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p);
+
+/* The next `len` bytes of level `app` will never come. */
+void fos__queue_gap(struct fos_worker *w, struct fos_session *s, int side, uint64_t len, enum fos_gap_why why);
+
+/* Makes a gap at the very end visible. */
+void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side);
+
+/* Frees what lies before `head`. */
+void fos__queue_trim(struct fos__queue *q, uint64_t head);
+
+/* Makes what is left of this batch outlive it. Returns 0 or -ENOMEM. */
+int fos__queue_keep(struct fos__queue *q);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * stream.c: what a module may ask of a stream and of a session, and release.
+ */
+#include <flowos/stream.h>
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "queue.h"
+
+static const char *const end_names[] = { "fin", "rst", "timeout", "eof" };
+
+const char *fos_end_name(enum fos_end e)
+{
+	return (unsigned)e < 4 ? end_names[e] : "?";
+}
+
+/* The span that holds offset `off`, or, at the end of a run of spans, the last one before it. */
+static const struct fos_span *span_at(const struct fos__queue *q, uint64_t off)
+{
+	const struct fos_span *sp = q->first, *best = sp;
+
+	if (q->last && q->last->off < off)
+		return q->last;
+	for (; sp && sp->off <= off; sp = sp->next) {
+		best = sp;
+		if (off < sp->off + sp->len)
+			break;
+	}
+	return best;
+}
+
+struct fos_sp fos_stream_head(struct fos_stream *s)
+{
+	return (struct fos_sp){ .stream = s, .span = span_at(fos__view_queue(s), s->head), .off = s->head };
+}
+
+struct fos_sp fos_stream_tail(struct fos_stream *s)
+{
+	return (struct fos_sp){ .stream = s, .span = span_at(fos__view_queue(s), s->tail), .off = s->tail };
+}
+
+struct fos_session *fos_stream_session(const struct fos_stream *s)
+{
+	return fos__view_session(s);
+}
+
+int fos_stream_dir(const struct fos_stream *s)
+{
+	return s->side;
+}
+
+const char *fos_stream_level(const struct fos_stream *s)
+{
+	return fos__view_session(s)->flow->level[fos__view_inst(s)->level].decoder->name;
+}
+
+struct fos_stream *fos_stream_peer(const struct fos_stream *s)
+{
+	return fos__view_of(fos__view_session(s), !s->side, s->inst);
+}
+
+void *fos_stream_state(const struct fos_stream *s)
+{
+	const struct fos__inst *in = fos__view_inst(s);
+	size_t one = ((size_t)in->module->stream_state + 15) & ~(size_t)15;
+
+	return (void *)((uintptr_t)fos__view_session(s) + in->state_off + s->side * one);
+}
+
+uint64_t fos_stream_id(const struct fos_stream *s)
+{
+	return fos__view_session(s)->id * 2 + s->side;
+}
+
+bool fos_stream_mid(const struct fos_stream *s)
+{
+	return (fos__view_session(s)->half[s->side].flags & FOS_HALF_MID) != 0;
+}
+
+uint32_t fos_stream_start_seq(const struct fos_stream *s)
+{
+	return (uint32_t)fos__view_session(s)->half[s->side].start;
+}
+
+enum fos_gap_why fos_stream_gap_why(const struct fos_stream *s)
+{
+	return (enum fos_gap_why)(s->flags & FOS_VIEW_WHY);
+}
+
+void fos_release(struct fos_stream *s, const struct fos_sp *p)
+{
+	if (p->off > s->head && p->off <= s->tail)
+		s->head = p->off;
+}
+
+void fos_release_packet(struct fos_stream *s, const struct fos_sp *p)
+{
+	uint64_t from, to;
+
+	if (fos_sp_packet_bounds(p, &from, &to))
+		return;
+	if (to > s->tail)
+		to = s->tail;
+	if (to > s->head)
+		s->head = to;
+}
+
+void fos_release_all(struct fos_stream *s)
+{
+	s->head = s->tail;
+}
+
+uint64_t fos_session_id(const struct fos_session *s)
+{
+	return s->id;
+}
+
+const struct fos_key *fos_session_key(const struct fos_session *s)
+{
+	return &s->key;
+}
+
+int fos_session_originator(const struct fos_session *s)
+{
+	return (s->flags & FOS_SESSION_ORIGIN) != 0;
+}
+
+const char *fos_session_flow(const struct fos_session *s)
+{
+	return s->flow ? s->flow->name : "";
+}
+
+uint64_t fos_session_first_ns(const struct fos_session *s)
+{
+	return s->first_ns;
+}
+
+uint64_t fos_session_last_ns(const struct fos_session *s)
+{
+	return s->last_ns;
+}
+
+bool fos_session_seen(const struct fos_session *s, int dir)
+{
+	return (s->half[dir].flags & FOS_HALF_ANY) != 0;
+}
+
+uint32_t fos_session_conflicts(const struct fos_session *s, int dir)
+{
+	return s->half[dir].conflicts;
+}
+
+enum fos_end fos_session_end(const struct fos_session *s, int dir)
+{
+	if (s->half[dir].flags & FOS_HALF_FIN)
+		return FOS_END_FIN;
+	return s->flags & FOS_SESSION_RST ? FOS_END_RST : (enum fos_end)s->end_why;
+}

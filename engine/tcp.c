@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * tcp.c: puts the segments of one use of a 4-tuple in order, as ORDER.md says. Delivers to queues; makes no sessions.
+ */
+#include <stdlib.h>
+
+#include <flowos/seq.h>
+
+#include "queue.h"
+#include "worker_state.h"
+
+static void account(struct fos_worker *w, size_t before, size_t after)
+{
+	w->st.held_bytes += after - before;
+	if (w->st.held_bytes > w->st.held_peak_bytes)
+		w->st.held_peak_bytes = w->st.held_bytes;
+}
+
+/* Tells modules of bytes that were not taken. `from` is a position. */
+static void late(struct fos_session *s, int side, uint64_t from, const uint8_t *data, uint32_t len)
+{
+	const struct fos__flow *f = s->flow;
+
+	if (!f->wants_late || len == 0)
+		return;
+	for (unsigned i = 0; i < f->n_inst; i++)
+		if (f->inst[i].module->stream_late)
+			f->inst[i].module->stream_late(f->inst[i].self, fos__view_of(s, side, i),
+						       (int64_t)(from - s->half[side].start), data, len);
+}
+
+/* What a module is told as late lies before the start, or has been passed on. */
+static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
+		     uint32_t len)
+{
+	uint64_t start = s->half[side].start;
+	uint32_t before = from >= start ? 0 : start - from < len ? (uint32_t)(start - from) : len;
+
+	w->st.before_start_bytes += before;
+	w->st.late_bytes += len - before;
+	late(s, side, from, data, len);
+}
+
+static void deliver(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, const uint8_t *data,
+		    uint32_t len, bool first, struct fos__seg *seg)
+{
+	s->half[side].next += len;
+	w->st.delivered_bytes += len;
+	fos__queue_push(w, s, side, p, data, len, first, seg);
+}
+
+/* Delivers what is held and has become contiguous. */
+static void drain(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+	struct fos__seg *seg;
+
+	while (h->held && (seg = h->held->first) && seg->from <= h->next) {
+		size_t before = h->held->bytes;
+
+		fos__held_take(h->held, seg);
+		account(w, before, h->held->bytes);
+		if (w->cfg.hol_wait)
+			w->cfg.hol_wait(w->cfg.hol_wait_arg, w->now_ns - seg->held_ns, seg->span.len);
+		deliver(w, s, side, &seg->pkt, seg->span.data, seg->span.len, seg->first, seg);
+	}
+	if (h->held && !h->held->first) {
+		free(h->held);
+		h->held = NULL;
+	}
+}
+
+static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, uint64_t to, enum fos_gap_why why)
+{
+	struct fos__half *h = &s->half[side];
+	uint64_t len = to - h->next;
+
+	w->st.gaps++;
+	w->st.gap_bytes += len;
+	w->st.cap_gaps += why == FOS_GAP_CAP;
+	w->st.cap_gap_bytes += why == FOS_GAP_CAP ? len : 0;
+	w->st.time_gaps += why == FOS_GAP_TIME;
+	h->next = to;
+	fos__queue_gap(w, s, side, len, why);
+}
+
+/* Held bytes from before the start are dropped. */
+static void drop_before_start(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+	struct fos__seg *seg;
+
+	while (h->held && (seg = h->held->first) && seg->from < h->start) {
+		size_t before = h->held->bytes;
+		uint64_t end = seg->to < h->start ? seg->to : h->start;
+		uint32_t cut = (uint32_t)(end - seg->from);
+
+		too_late(w, s, side, seg->from, seg->span.data, cut);
+		fos__held_take(h->held, seg);
+		account(w, before, h->held->bytes);
+		if (seg->to > end) {
+			struct fos__insert in = { .from = end, .to = seg->to, .o_from = seg->o_from, .o_to = seg->o_to,
+						  .data = seg->span.data + cut, .pkt = &seg->pkt, .now_ns = seg->held_ns,
+						  .pkts = seg->stamp_pkts, .first = seg->first,
+						  .ack = seg->stamped ? UINT64_MAX : 0 };
+			unsigned added;
+
+			before = h->held->bytes;
+			if (fos__held_insert(h->held, &in, &h->conflicts, &added))
+				w->st.no_memory++;
+			account(w, before, h->held->bytes);
+		}
+		fos__seg_free(seg);
+	}
+	if (h->held && !h->held->first) {
+		free(h->held);
+		h->held = NULL;
+	}
+}
+
+static void start_at(struct fos_worker *w, struct fos_session *s, int side, uint64_t pos, bool mid)
+{
+	struct fos__half *h = &s->half[side];
+
+	h->start = h->next = pos;
+	h->flags |= FOS_HALF_STARTED | (mid ? FOS_HALF_MID : 0u);
+	drop_before_start(w, s, side);
+	drain(w, s, side);
+}
+
+/* Starts without a SYN: at what the peer's SYN-ACK said, or where the first held segment begins. */
+static void start_without_syn(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+	uint64_t pos = h->held && h->held->first ? h->held->first->from : h->next;
+	bool mid = true;
+
+	if (h->flags & FOS_HALF_HINT) {
+		uint64_t hint = fos_seq_near(pos, h->hint);
+
+		if (hint <= pos && pos - hint <= FOS_NEAR) {
+			pos = hint;
+			mid = false;
+		}
+	}
+	start_at(w, s, side, pos, mid);
+}
+
+/* Has `hole-wait` passed since packet number `pkts` and time `ns`? */
+static bool waited(const struct fos_worker *w, const struct fos__half *h, uint32_t pkts, uint64_t ns)
+{
+	return h->pkts - pkts >= w->cfg.hole_wait_packets && w->now_ns - ns >= w->cfg.hole_wait_ns;
+}
+
+void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+
+	while (h->held) {
+		const struct fos__seg *x = h->held->first;
+
+		if (!(h->flags & FOS_HALF_STARTED)) {
+			if (!waited(w, h, h->held->since_pkts, h->held->since_ns) &&
+			    w->now_ns - h->held->since_ns < w->cfg.hole_timeout_ns)
+				return;
+			start_without_syn(w, s, side);
+			continue;
+		}
+		bool evidence = x->stamped && h->ack >= x->from && waited(w, h, x->stamp_pkts, x->stamp_ns);
+
+		if (!evidence && w->now_ns - x->held_ns < w->cfg.hole_timeout_ns)
+			return;
+		give_up_hole(w, s, side, x->from, evidence ? FOS_GAP_EVIDENCE : FOS_GAP_TIME);
+		drain(w, s, side);
+	}
+}
+
+/* What a cap gives up is the oldest hole of the direction that exceeds it, or that asks for more when all is full. */
+static void cap(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+
+	while (h->held && (h->held->bytes > w->cfg.cap_direction_bytes || w->st.held_bytes > w->cfg.cap_total_bytes)) {
+		if (!(h->flags & FOS_HALF_STARTED))
+			start_without_syn(w, s, side);
+		if (!h->held)
+			return;
+		give_up_hole(w, s, side, h->held->first->from, FOS_GAP_CAP);
+		drain(w, s, side);
+	}
+}
+
+static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
+		 const uint8_t *data, uint64_t to)
+{
+	struct fos__half *h = &s->half[side];
+	uint32_t conflicts = h->conflicts;
+	unsigned added;
+
+	if (!h->held) {
+		h->held = fos__held_new();
+		if (!h->held) {
+			w->st.no_memory++;
+			return false;
+		}
+		h->held->since_ns = w->now_ns;
+		h->held->since_pkts = h->pkts;
+	}
+	struct fos__insert in = { .from = from, .to = to, .o_from = to - p->app_len, .o_to = to, .data = data, .pkt = p,
+				  .now_ns = w->now_ns, .policy = w->cfg.overlap, .pkts = h->pkts, .first = true,
+				  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
+	size_t before = h->held->bytes;
+
+	if (fos__held_insert(h->held, &in, &h->conflicts, &added))
+		w->st.no_memory++;
+	account(w, before, h->held->bytes);
+	w->st.held_segments += added;
+	w->st.conflicts += h->conflicts - conflicts;
+	return true;
+}
+
+/* A segment of a direction that has not started: everything waits. */
+static void segment_before_start(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
+				 uint64_t pos)
+{
+	struct fos__half *h = &s->half[side];
+
+	if (h->held && h->held->first) {
+		uint64_t least = h->held->first->from;
+
+		if (pos > least ? pos - least > FOS_WINDOW : least - pos > FOS_WINDOW) {
+			w->st.out_of_window++;
+			return;
+		}
+	}
+	if (hold(w, s, side, p, pos, p->app, pos + p->app_len))
+		cap(w, s, side);
+}
+
+static void segment(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)
+{
+	struct fos__half *h = &s->half[side];
+	uint64_t to = pos + p->app_len;
+	uint64_t from = pos > h->next ? pos : h->next;
+
+	if (pos == h->next && !h->held) { /* in order and nothing waits */
+		deliver(w, s, side, p, p->app, p->app_len, true, NULL);
+		return;
+	}
+	if (pos < h->next)
+		too_late(w, s, side, pos, p->app, (uint32_t)((to < h->next ? to : h->next) - pos));
+	if (to <= h->next)
+		return;
+	if (pos > h->next && pos - h->next > FOS_WINDOW) {
+		w->st.out_of_window++;
+		return;
+	}
+	const uint8_t *data = p->app + (from - pos);
+
+	if (from == h->next && (!h->held || to <= h->held->first->from)) {
+		deliver(w, s, side, p, data, (uint32_t)(to - from), true, NULL);
+		drain(w, s, side);
+		return;
+	}
+	if (!hold(w, s, side, p, from, data, to))
+		return;
+	drain(w, s, side);
+	cap(w, s, side);
+}
+
+/* The greatest acknowledgement counts, from the first packet of the direction it speaks of on. */
+static void acknowledge(struct fos_worker *w, struct fos_session *s, int side, uint32_t ack)
+{
+	struct fos__half *h = &s->half[side];
+
+	if (!(h->flags & FOS_HALF_SEEN)) {
+		if (!(h->flags & FOS_HALF_ACKED) || fos_seq_diff(ack, (uint32_t)h->ack) > 0)
+			h->ack = ack;
+		h->flags |= FOS_HALF_ACKED;
+		return;
+	}
+	uint64_t pos = fos_seq_near(h->next, ack);
+	uint64_t was = (h->flags & FOS_HALF_ACKED) ? h->ack : 0;
+
+	if (pos > h->high + FOS_WINDOW || pos <= was)
+		return;
+	h->ack = pos;
+	h->flags |= FOS_HALF_ACKED;
+	if (h->held)
+		fos__held_stamp(h->held, was, pos, h->pkts, w->now_ns);
+}
+
+/* Notes the packet's place in its direction; returns the position of its first byte. */
+static uint64_t note_position(struct fos_session *s, int side, const struct fos_pkt *p)
+{
+	struct fos__half *h = &s->half[side];
+	uint32_t seq = p->seq + ((p->tcp_flags & FOS_TCP_SYN) ? 1 : 0);
+	uint64_t pos, end;
+
+	if (!(h->flags & FOS_HALF_SEEN)) {
+		pos = fos_seq_first(seq);
+		h->next = h->low = h->high = pos;
+		h->flags |= FOS_HALF_SEEN;
+		if (h->flags & FOS_HALF_ACKED) {
+			uint64_t ack = fos_seq_near(pos, (uint32_t)h->ack);
+
+			h->ack = ack;
+			if (ack > pos + p->app_wire_len + FOS_WINDOW)
+				h->flags &= ~(uint32_t)FOS_HALF_ACKED;
+		}
+	} else {
+		pos = fos_seq_near(h->next, seq);
+	}
+	end = pos + p->app_wire_len + ((p->tcp_flags & FOS_TCP_FIN) ? 1 : 0);
+	if (pos < h->low)
+		h->low = pos;
+	if (end > h->high)
+		h->high = end;
+	return pos;
+}
+
+static void handshake(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)
+{
+	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+
+	if (!(h->flags & FOS_HALF_ISN)) {
+		h->isn = p->seq;
+		h->flags |= FOS_HALF_ISN;
+		if (!(h->flags & FOS_HALF_STARTED))
+			start_at(w, s, side, pos, false);
+	}
+	if ((p->tcp_flags & FOS_TCP_ACK) && !(peer->flags & FOS_HALF_HINT)) {
+		peer->hint = p->ack;
+		peer->flags |= FOS_HALF_HINT;
+	}
+}
+
+void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side)
+{
+	struct fos__half *h = &s->half[side];
+
+	h->pkts++;
+	h->flags |= FOS_HALF_ANY;
+	if (p->tcp_flags & FOS_TCP_ACK) {
+		if (!(h->flags & FOS_HALF_ACKS) || fos_seq_diff(p->ack, h->ack_least) < 0)
+			h->ack_least = p->ack;
+		h->flags |= FOS_HALF_ACKS;
+	}
+	if (p->tcp_flags & FOS_TCP_RST) {
+		s->flags |= FOS_SESSION_RST;
+		fos__queue_push_bare(w, s, side, p);
+	} else {
+		uint64_t pos = note_position(s, side, p);
+
+		if (p->tcp_flags & FOS_TCP_SYN)
+			handshake(w, s, side, p, pos);
+		if (p->tcp_flags & FOS_TCP_ACK)
+			acknowledge(w, s, !side, p->ack);
+		if (p->tcp_flags & FOS_TCP_FIN) {
+			uint64_t fin = pos + p->app_wire_len;
+
+			if (!(h->flags & FOS_HALF_FIN) || fin > h->fin)
+				h->fin = fin;
+			h->flags |= FOS_HALF_FIN;
+		}
+		if (p->app_len == 0)
+			fos__queue_push_bare(w, s, side, p);
+		else if (h->flags & FOS_HALF_STARTED)
+			segment(w, s, side, p, pos);
+		else
+			segment_before_start(w, s, side, p, pos);
+	}
+	if (s->half[0].held)
+		fos__tcp_patience(w, s, 0);
+	if (s->half[1].held)
+		fos__tcp_patience(w, s, 1);
+}
+
+void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+
+	if (!(h->flags & FOS_HALF_STARTED) && h->held)
+		start_without_syn(w, s, side);
+	while (h->held) {
+		give_up_hole(w, s, side, h->held->first->from, FOS_GAP_END);
+		drain(w, s, side);
+	}
+	if ((h->flags & FOS_HALF_STARTED) && (h->flags & FOS_HALF_FIN) && h->fin > h->next)
+		give_up_hole(w, s, side, h->fin, FOS_GAP_END);
+	fos__queue_mark_end(w, s, side);
+}
+
+/* A segment that is moved is held anew by its new use, which has not started, as if it had just come. */
+static void move_segment(struct fos_worker *w, struct fos_session *to, int side, struct fos__seg *seg)
+{
+	struct fos_pkt p = seg->pkt;
+
+	p.app = seg->span.data;
+	p.app_len = p.app_wire_len = seg->span.len;
+	p.seq = (uint32_t)seg->from;
+	p.tcp_flags = FOS_TCP_ACK;
+	segment_before_start(w, to, side, &p, note_position(to, side, &p));
+}
+
+void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
+{
+	struct fos__half *h = &from->half[side];
+	uint64_t mine = (h->flags & FOS_HALF_STARTED) ? h->next : h->low;
+
+	if (!h->held)
+		return;
+	for (struct fos__seg *seg = h->held->first, *next; seg; seg = next) {
+		int64_t ahead = fos_seq_diff((uint32_t)seg->from, isn + 1);
+
+		next = fos__held_next(seg);
+		if (ahead < 0 || ahead > FOS_NEAR || (int64_t)(seg->from - mine) <= ahead)
+			continue;
+		size_t before = h->held->bytes;
+
+		fos__held_take(h->held, seg);
+		account(w, before, h->held->bytes);
+		move_segment(w, to, side, seg);
+		fos__seg_free(seg);
+	}
+	if (!h->held->first) {
+		free(h->held);
+		h->held = NULL;
+	}
+}

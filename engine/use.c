@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * use.c: the uses of a 4-tuple: which one a packet belongs to, when one begins and ends. ORDER.md, "Sessions and uses
+ * of a 4-tuple". Knows nothing of payload.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include <flowos/seq.h>
+
+#include "queue.h"
+#include "worker_state.h"
+
+struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash)
+{
+	struct fos__probe probe;
+
+	for (uint32_t n = fos__table_first(&w->table, hash, &probe); n; n = fos__table_next(&w->table, hash, &probe)) {
+		struct fos_session *s = fos__slab_at(&w->slab, n);
+
+		if (memcmp(&s->key, key, sizeof(*key)) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static const struct fos__flow *match(const struct fos_worker *w, const struct fos_key *key)
+{
+	for (unsigned i = 0; i < w->n_flows; i++)
+		if (fos__flow_match(w->flow[i], key))
+			return w->flow[i];
+	return NULL;
+}
+
+static void count_new(struct fos_worker *w, const struct fos_session *s)
+{
+	w->st.sessions++;
+	w->st.tcp_sessions += s->key.proto == IPPROTO_TCP;
+	w->st.udp_sessions += s->key.proto == IPPROTO_UDP;
+	if (++w->st.sessions_now > w->st.sessions_peak)
+		w->st.sessions_peak = w->st.sessions_now;
+}
+
+struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
+				 struct fos_session *older, int originator)
+{
+	uint32_t number;
+	struct fos_session *s;
+
+	if (w->st.sessions_now >= w->cfg.max_sessions) {
+		w->st.session_cap++;
+		return NULL;
+	}
+	s = fos__slab_take(&w->slab, &number);
+	if (!s || (older ? fos__table_replace(&w->table, hash, older->number, number)
+			 : fos__table_add(&w->table, hash, number))) {
+		if (s)
+			fos__slab_give(&w->slab, number);
+		w->st.no_memory++;
+		return NULL;
+	}
+	s->key = *key;
+	s->hash = hash;
+	s->number = number;
+	s->id = ++w->next_id;
+	s->first_ns = s->last_ns = w->now_ns;
+	s->flow = match(w, key);
+	s->older = older;
+	s->uses = older ? older->uses + 1 : 1;
+	s->end_why = FOS_END_EOF;
+	if (originator)
+		s->flags |= FOS_SESSION_ORIGIN;
+	if (s->flow)
+		fos__queue_init(s);
+	if (older)
+		older->flags |= FOS_SESSION_OLD;
+	fos__wheel_add(&w->wheel, s, fos__use_deadline(w, s));
+	count_new(w, s);
+	return s;
+}
+
+/* Takes a use out of its conversation; it is freed when the batch is done. */
+static void forget(struct fos_worker *w, struct fos_session *s)
+{
+	struct fos_session *newest = s;
+
+	if (s->flags & FOS_SESSION_OLD) {
+		newest = fos__use_find(w, &s->key, s->hash);
+		for (struct fos_session *u = newest; u; u = u->older)
+			if (u->older == s)
+				u->older = s->older;
+		newest->uses--;
+	} else {
+		fos__table_replace(&w->table, s->hash, s->number, s->older ? s->older->number : 0);
+		if (s->older) {
+			s->older->flags &= ~(uint32_t)FOS_SESSION_OLD;
+			s->older->uses = s->uses - 1;
+		}
+	}
+	fos__wheel_remove(s);
+	s->flags |= FOS_SESSION_OLD;
+	s->wheel_next = w->dead;
+	w->dead = s;
+	w->st.sessions_now--;
+}
+
+static void close_modules(struct fos_worker *w, struct fos_session *s)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (int side = 0; side < 2; side++)
+		fos__pipeline_close(w, s, side);
+	for (unsigned i = 0; i < f->n_inst; i++)
+		if (f->inst[i].module->session_close)
+			f->inst[i].module->session_close(f->inst[i].self, s);
+}
+
+void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why)
+{
+	s->end_why = why;
+	if (s->flow) {
+		if (s->key.proto == IPPROTO_TCP) {
+			fos__tcp_end(w, s, 0);
+			fos__tcp_end(w, s, 1);
+		}
+		close_modules(w, s);
+	}
+	forget(w, s);
+}
+
+uint64_t fos__use_deadline(const struct fos_worker *w, const struct fos_session *s)
+{
+	return s->last_ns + (fos__session_over(s) ? w->cfg.linger_ns : w->cfg.idle_ns);
+}
+
+struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newest)
+{
+	for (struct fos_session *s = newest, *older; s; s = older) {
+		older = s->older;
+		if (fos__use_deadline(w, s) <= w->now_ns) {
+			if (s == newest)
+				newest = older;
+			fos__use_end(w, s, FOS_END_TIMEOUT);
+			continue;
+		}
+		for (int side = 0; side < 2; side++)
+			if (s->half[side].held)
+				fos__tcp_patience(w, s, side);
+	}
+	return newest;
+}
+
+static uint64_t outside(uint64_t pos, uint64_t low, uint64_t high)
+{
+	if (pos + 1 < low)
+		return low - pos;
+	return pos > high + 1 ? pos - high : 0;
+}
+
+/* Rule 3: how far a packet is from what a use has seen. */
+static uint64_t distance(const struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+
+	if (h->flags & FOS_HALF_SEEN)
+		return outside(fos_seq_near(h->next, p->seq), h->low, h->high);
+	if ((p->tcp_flags & FOS_TCP_ACK) && (peer->flags & FOS_HALF_SEEN))
+		return outside(fos_seq_near(peer->next, p->ack), peer->low, peer->high);
+	return 0;
+}
+
+/* Is b at or after a, by NEAR at most? */
+static bool near(uint32_t b, uint32_t a)
+{
+	return b - a <= FOS_NEAR;
+}
+
+/* Rule 2b: may this be the SYN of a use that was picked up without it? */
+static bool fits(const struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+
+	if (h->flags & (FOS_HALF_ISN | FOS_HALF_STARTED))
+		return false;
+	if (h->flags & FOS_HALF_SEEN)
+		return near((uint32_t)h->low, p->seq + 1);
+	if (peer->flags & FOS_HALF_ACKS)
+		return near(peer->ack_least, p->seq + 1);
+	if (!(p->tcp_flags & FOS_TCP_ACK) || !(peer->flags & FOS_HALF_ISN))
+		return true;
+	return near(p->ack, peer->isn + 1);
+}
+
+static struct fos_session *pick_syn(struct fos_session *newest, const struct fos_pkt *p, int side)
+{
+	for (struct fos_session *s = newest; s; s = s->older)
+		if ((s->half[side].flags & FOS_HALF_ISN) && s->half[side].isn == p->seq)
+			return s;
+	for (struct fos_session *s = newest; s; s = s->older)
+		if (fits(s, p, side))
+			return s;
+	return NULL;
+}
+
+/* Rule 3, the end: data that lies where this use cannot have any is of a connection whose SYN is still to come. */
+static bool belongs_to_next(const struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__half *h = &s->half[side];
+
+	if ((p->tcp_flags & FOS_TCP_RST) || (p->app_wire_len == 0 && !(p->tcp_flags & FOS_TCP_FIN)))
+		return false;
+	if (!(h->flags & FOS_HALF_SEEN))
+		return false;
+	uint64_t pos = fos_seq_near(h->next, p->seq);
+
+	if (h->flags & FOS_HALF_FIN)
+		return pos > h->fin + 1;
+	return (s->flags & FOS_SESSION_RST) && (pos > h->high + FOS_STRAY || pos + FOS_STRAY < h->low);
+}
+
+static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p, const struct fos_key *key,
+				   struct fos_session *newest, int side)
+{
+	bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
+
+	if (newest && newest->uses >= FOS_USES) {
+		struct fos_session *oldest = newest;
+
+		while (oldest->older)
+			oldest = oldest->older;
+		fos__use_end(w, oldest, FOS_END_TIMEOUT);
+	}
+	return fos__use_new(w, key, p->hash, newest, synack ? !side : side);
+}
+
+struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side)
+{
+	struct fos_session *best = newest;
+
+	if (p->tcp_flags & FOS_TCP_SYN) {
+		struct fos_key key = newest->key;
+
+		best = pick_syn(newest, p, side);
+		if (best)
+			return best;
+		best = add_use(w, p, &key, newest, side);
+		if (best) /* before the SYN itself: what moves waits until it has said where the stream starts */
+			fos__tcp_move_held(w, newest, best, side, p->seq);
+		return best;
+	}
+	if (newest->older) {
+		uint64_t least = distance(newest, p, side);
+
+		for (struct fos_session *s = newest->older; s && least; s = s->older) {
+			uint64_t d = distance(s, p, side);
+
+			if (d < least) {
+				least = d;
+				best = s;
+			}
+		}
+	}
+	if (fos__session_over(best) || (best->half[side].flags & FOS_HALF_FIN)) {
+		if (belongs_to_next(best, p, side)) {
+			struct fos_key key = newest->key;
+
+			return add_use(w, p, &key, newest, side);
+		}
+	}
+	return best;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * wheel.h: sessions by when to look at them again. A packet costs nothing here: a session that turns out to have been
+ * busy is put back. Internal, one thread; driven by the time stamps of packets.
+ */
+#ifndef FOS_WHEEL_H
+#define FOS_WHEEL_H
+
+#include <stdint.h>
+
+#include "session.h"
+
+enum { FOS_WHEEL_SLOTS = 64 };
+
+struct fos__wheel {
+	uint64_t tick; /* seconds, the next slot to look at; 0: not started */
+	struct fos_session *slot[FOS_WHEEL_SLOTS];
+};
+
+/* Puts a session in, to be looked at about `at_ns`, but no later than a turn of the wheel from now. */
+void fos__wheel_add(struct fos__wheel *w, struct fos_session *s, uint64_t at_ns);
+void fos__wheel_remove(struct fos_session *s); /* not in a wheel: nothing happens */
+
+/* Takes out one session whose time may have come at now_ns; NULL: none is left. Call until then. */
+struct fos_session *fos__wheel_due(struct fos__wheel *w, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * worker.c: a worker's life, and a batch's way through it: parse all, hash and prefetch all, then put each packet in
+ * its place, then run each stream that gained bytes once.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "queue.h"
+#include "worker_state.h"
+
+static void set_defaults(struct fos_worker_config *c)
+{
+	static const uint64_t second = 1000000000u;
+
+	if (!c->hole_wait_packets && !c->hole_wait_ns)
+		c->hole_wait_packets = 1024;
+	if (!c->hole_timeout_ns)
+		c->hole_timeout_ns = 120 * second;
+	if (!c->idle_ns)
+		c->idle_ns = 7440 * second;
+	if (!c->linger_ns)
+		c->linger_ns = 60 * second;
+	if (!c->cap_direction_bytes)
+		c->cap_direction_bytes = (size_t)16 << 20;
+	if (!c->cap_total_bytes)
+		c->cap_total_bytes = (size_t)1 << 30;
+	if (!c->cap_retained_bytes)
+		c->cap_retained_bytes = (size_t)64 << 20;
+	if (!c->max_sessions)
+		c->max_sessions = (size_t)1 << 24;
+}
+
+int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **out)
+{
+	struct fos_worker *w = calloc(1, sizeof(*w));
+	int err = -ENOMEM;
+
+	*out = NULL;
+	if (!w)
+		return err;
+	if (cfg)
+		w->cfg = *cfg;
+	set_defaults(&w->cfg);
+	err = fos__table_init(&w->table);
+	if (err)
+		goto out_worker;
+	err = fos_frag_create(&w->cfg.frag, &w->frags);
+	if (err)
+		goto out_table;
+	*out = w;
+	return 0;
+out_table:
+	fos__table_free(&w->table);
+out_worker:
+	free(w);
+	return err;
+}
+
+/* Sessions that nobody ended are dropped without a word to their modules: fos_worker_end() comes before. */
+static void drop_sessions(struct fos_worker *w)
+{
+	fos_worker_end(w, FOS_END_EOF);
+	fos__slab_free(&w->slab);
+}
+
+void fos_worker_destroy(struct fos_worker *w)
+{
+	if (!w)
+		return;
+	if (w->laid_out)
+		drop_sessions(w);
+	for (unsigned i = 0; i < w->n_flows; i++) {
+		fos__flow_free(w->flow[i]);
+		free(w->flow[i]);
+	}
+	fos_frag_destroy(w->frags);
+	fos__table_free(&w->table);
+	fos__arena_free(&w->arena);
+	free(w->touched);
+	free(w);
+}
+
+int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filter, const char *levels, char *err,
+			size_t errlen)
+{
+	struct fos__flow *f;
+	int rc;
+
+	if (w->laid_out || w->n_flows == FOS_FLOWS_MAX) {
+		snprintf(err, errlen, "flow %s: %s", name, w->laid_out ? "traffic has begun" : "too many flows");
+		return -EBUSY;
+	}
+	f = malloc(sizeof(*f));
+	if (!f) {
+		snprintf(err, errlen, "flow %s: no memory", name);
+		return -ENOMEM;
+	}
+	rc = fos__flow_init(f, name, filter, levels, err, errlen);
+	if (rc) {
+		fos__flow_free(f);
+		free(f);
+		return rc;
+	}
+	w->flow[w->n_flows] = f;
+	return (int)w->n_flows++;
+}
+
+int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
+			  const struct fos_module_args *args, const char *level, char *err, size_t errlen)
+{
+	if (flow < 0 || (unsigned)flow >= w->n_flows || w->laid_out) {
+		snprintf(err, errlen, "module %s: no such flow, or traffic has begun", m->name);
+		return -EINVAL;
+	}
+	return fos__flow_add(w->flow[flow], stage, m, args, level, err, errlen);
+}
+
+static void lay_out(struct fos_worker *w)
+{
+	size_t size = sizeof(struct fos_session);
+
+	for (unsigned i = 0; i < w->n_flows; i++) {
+		size_t need = fos__flow_layout(w->flow[i]);
+
+		if (need > size)
+			size = need;
+	}
+	fos__slab_init(&w->slab, (size + 63) & ~(size_t)63);
+	w->laid_out = true;
+}
+
+void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
+{
+	uint32_t bit = (uint32_t)FOS_SESSION_TOUCHED0 << side;
+
+	if (s->flags & bit)
+		return;
+	if (w->n_touched == w->touched_size) {
+		size_t n = w->touched_size ? w->touched_size * 2 : 256;
+		struct fos_session **t = realloc(w->touched, n * sizeof(struct fos_session *));
+
+		if (!t) { /* its modules run now instead of later */
+			fos__pipeline_run(w, s, side);
+			return;
+		}
+		w->touched = t;
+		w->touched_size = n;
+	}
+	s->flags |= bit;
+	w->touched[w->n_touched++] = s;
+}
+
+static void run_touched(struct fos_worker *w)
+{
+	for (size_t i = 0; i < w->n_touched; i++) {
+		struct fos_session *s = w->touched[i];
+
+		for (int side = 0; side < 2; side++) {
+			uint32_t bit = (uint32_t)FOS_SESSION_TOUCHED0 << side;
+
+			if (!(s->flags & bit))
+				continue;
+			s->flags &= ~bit;
+			fos__pipeline_run(w, s, side);
+		}
+	}
+	w->n_touched = 0;
+}
+
+static void free_dead(struct fos_worker *w)
+{
+	for (struct fos_session *s = w->dead, *next; s; s = next) {
+		next = s->wheel_next;
+		fos__slab_give(&w->slab, s->number);
+	}
+	w->dead = NULL;
+}
+
+static void look_at_due(struct fos_worker *w)
+{
+	struct fos_session *s;
+
+	while ((s = fos__wheel_due(&w->wheel, w->now_ns))) {
+		uint64_t at = fos__use_deadline(w, s);
+
+		if (at <= w->now_ns) {
+			fos__use_end(w, s, FOS_END_TIMEOUT);
+			continue;
+		}
+		for (int side = 0; side < 2; side++)
+			if (s->half[side].held)
+				fos__tcp_patience(w, s, side);
+		fos__wheel_add(&w->wheel, s, at > w->now_ns ? at : w->now_ns);
+	}
+}
+
+static void count_payload(struct fos_worker *w, const struct fos_pkt *p)
+{
+	w->st.payload_bytes += p->app_len;
+	if (p->verdict == FOS_PKT_UDP) {
+		w->st.datagrams++;
+		w->st.datagram_bytes += p->app_len;
+	}
+}
+
+static void show_packet(struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		const struct fos_module *m = f->inst[i].module;
+
+		if (m->packet)
+			m->packet(f->inst[i].self, s, p, side);
+		if (m->datagram && p->verdict == FOS_PKT_UDP)
+			m->datagram(f->inst[i].self, s, p, side);
+	}
+}
+
+static void udp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side)
+{
+	struct fos__half *h = &s->half[side];
+
+	h->pkts++;
+	h->flags |= FOS_HALF_ANY | FOS_HALF_SEEN;
+	if (!s->flow->udp_streams)
+		return;
+	if (p->app_len)
+		fos__queue_push(w, s, side, p, p->app, p->app_len, true, NULL);
+	else
+		fos__queue_push_bare(w, s, side, p);
+}
+
+/* A parsed packet goes to its session. */
+static void place(struct fos_worker *w, struct fos_pkt *p)
+{
+	struct fos_key key;
+	int side = fos_key_of(p, w->cfg.vlan_key, &key);
+	struct fos_session *s = fos__use_find(w, &key, p->hash);
+
+	count_payload(w, p);
+	if (s)
+		s = fos__use_time(w, s);
+	if (!s) {
+		bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
+
+		s = fos__use_new(w, &key, p->hash, NULL, synack && p->verdict == FOS_PKT_TCP ? !side : side);
+	} else if (p->verdict == FOS_PKT_TCP) {
+		s = fos__use_pick(w, s, p, side);
+	}
+	if (!s)
+		return;
+	s->last_ns = w->now_ns;
+	if (!s->flow) {
+		w->st.unmatched++;
+		return;
+	}
+	if (s->flow->wants_packets || (s->flow->wants_datagrams && p->verdict == FOS_PKT_UDP))
+		show_packet(s, p, side);
+	if (p->verdict == FOS_PKT_TCP)
+		fos__tcp_input(w, s, p, side);
+	else
+		udp_input(w, s, p, side);
+}
+
+static void hash_packet(struct fos_worker *w, struct fos_pkt *p)
+{
+	struct fos_key key;
+
+	fos_key_of(p, w->cfg.vlan_key, &key);
+	p->hash = (uint32_t)XXH3_64bits_withSeed(&key, sizeof(key), w->cfg.seed);
+}
+
+static bool is_session(const struct fos_pkt *p)
+{
+	return p->verdict == FOS_PKT_TCP || p->verdict == FOS_PKT_UDP;
+}
+
+/* Fragments become their datagram, checksums are looked at. */
+static void admit(struct fos_worker *w, struct fos_pkt *p)
+{
+	if (p->f.ts_ns > w->now_ns)
+		w->now_ns = p->f.ts_ns;
+	w->st.verdict[p->verdict]++;
+	if (p->verdict == FOS_PKT_FRAGMENT) {
+		fos_frag_expire(w->frags, w->now_ns);
+		do {
+			if (fos_frag_add(w->frags, p, w->cfg.parse_flags) == FOS_PKT_FRAGMENT && !p->buf)
+				return;
+		} while (p->verdict == FOS_PKT_FRAGMENT);
+		w->st.verdict[p->verdict]++;
+		if (is_session(p))
+			hash_packet(w, p);
+	}
+	if (!is_session(p))
+		return;
+	if (w->cfg.verify_checksums && !(p->f.flags & FOS_FRAME_CSUM_OK) && !fos_checksum_ok(p)) {
+		w->st.bad_checksum++;
+		return;
+	}
+	place(w, p);
+}
+
+static void parse_batch(struct fos_worker *w, struct fos_batch *b)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		__builtin_prefetch(b->pkt[i].f.data + 14);
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct fos_pkt *p = &b->pkt[i];
+
+		p->id = ++w->next_pkt;
+		p->buf = NULL;
+		w->st.captured_bytes += fos_frame_caplen(&p->f);
+		w->st.wire_bytes += p->f.wire_len;
+		fos_parse(p, w->cfg.parse_flags);
+		if (is_session(p)) {
+			hash_packet(w, p);
+			fos__table_prefetch(&w->table, p->hash);
+		}
+	}
+	w->st.packets += b->n;
+}
+
+int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
+{
+	if (!w->laid_out)
+		lay_out(w);
+	w->batch_err = 0;
+	parse_batch(w, b);
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct fos__probe probe;
+		const struct fos_pkt *p = &b->pkt[i];
+
+		if (is_session(p)) {
+			uint32_t n = fos__table_first(&w->table, p->hash, &probe);
+
+			if (n) {
+				const char *line = fos__slab_at(&w->slab, n);
+
+				__builtin_prefetch(line);
+				__builtin_prefetch(line + 128);
+				__builtin_prefetch(line + 192);
+			}
+		}
+	}
+	for (uint32_t i = 0; i < b->n; i++)
+		admit(w, &b->pkt[i]);
+	if (b->now_ns > w->now_ns)
+		w->now_ns = b->now_ns;
+	look_at_due(w);
+	run_touched(w);
+	free_dead(w);
+	for (uint32_t i = 0; i < b->n; i++)
+		fos_buf_put(b->pkt[i].buf);
+	fos__arena_reset(&w->arena);
+	return w->batch_err;
+}
+
+void fos_worker_end(struct fos_worker *w, enum fos_end why)
+{
+	if (!w->laid_out)
+		return;
+	for (uint32_t n = 1; n < w->slab.next; n++) {
+		struct fos_session *s = fos__slab_at(&w->slab, n);
+
+		if (!s->wheel_link) /* given back */
+			continue;
+		fos__use_end(w, s, why);
+		fos__arena_reset(&w->arena);
+	}
+	w->n_touched = 0;
+	free_dead(w);
+}
+
+int fos_worker_finish(struct fos_worker *w, char *err, size_t errlen)
+{
+	int first = 0;
+
+	for (unsigned f = 0; f < w->n_flows; f++) {
+		for (unsigned i = 0; i < w->flow[f]->n_inst; i++) {
+			const struct fos__inst *in = &w->flow[f]->inst[i];
+			char text[256] = "";
+			int rc = in->module->finish ? in->module->finish(in->self, text, sizeof(text)) : 0;
+
+			if (rc == 0 || first)
+				continue;
+			first = rc;
+			snprintf(err, errlen, "module %s: %s", in->module->name, text[0] ? text : strerror(-rc));
+		}
+	}
+	return first;
+}
+
+void fos_worker_stats(const struct fos_worker *w, struct fos_worker_stats *st)
+{
+	*st = w->st;
+	fos_frag_stats(w->frags, &st->frag);
+}
+
+/* How many instances of the same module were reported before this one. */
+static unsigned same_before(const struct fos_worker *w, unsigned flow, unsigned inst)
+{
+	const char *name = w->flow[flow]->inst[inst].module->name;
+	unsigned n = 0;
+
+	for (unsigned f = 0; f <= flow; f++)
+		for (unsigned i = 0; i < (f == flow ? inst : w->flow[f]->n_inst); i++)
+			n += strcmp(w->flow[f]->inst[i].module->name, name) == 0;
+	return n;
+}
+
+void fos_worker_report(const struct fos_worker *w, struct fos_report *r)
+{
+	for (unsigned f = 0; f < w->n_flows; f++) {
+		for (unsigned i = 0; i < w->flow[f]->n_inst; i++) {
+			const struct fos__inst *in = &w->flow[f]->inst[i];
+			unsigned before = same_before(w, f, i);
+			char key[80];
+
+			if (before)
+				snprintf(key, sizeof(key), "%s#%u", in->module->name, before + 1);
+			else
+				snprintf(key, sizeof(key), "%s", in->module->name);
+			fos_report_begin(r, key);
+			if (in->module->report)
+				in->module->report(in->self, r);
+			fos_report_end(r);
+		}
+	}
+}

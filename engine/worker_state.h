@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * worker_state.h: what a worker is made of; for the engine's own files. Everything in it belongs to one thread.
+ */
+#ifndef FOS_WORKER_STATE_H
+#define FOS_WORKER_STATE_H
+
+#include <flowos/worker.h>
+
+#include "arena.h"
+#include "flow.h"
+#include "session.h"
+#include "slab.h"
+#include "table.h"
+#include "wheel.h"
+
+enum { FOS_FLOWS_MAX = 64 };
+
+struct fos_worker {
+	struct fos_worker_config cfg;
+	struct fos_worker_stats st;
+	uint64_t now_ns; /* greatest time stamp seen */
+	uint64_t next_id;
+	uint64_t next_pkt;
+	struct fos__table table;
+	struct fos__slab slab;
+	struct fos__wheel wheel;
+	struct fos_frag_table *frags;
+	struct fos__arena arena;
+	struct fos_session *dead; /* freed at the end of the batch; linked by wheel_next */
+	struct fos_session **touched; /* sessions whose streams gained bytes in this batch; a session once per side */
+	size_t n_touched, touched_size;
+	unsigned n_flows;
+	bool laid_out;
+	int batch_err;
+	struct fos__flow *flow[FOS_FLOWS_MAX];
+};
+
+/* worker.c: puts a side of a session on the list of those whose modules run at the end of the batch. */
+void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side);
+
+/* pipeline.c: runs the flow's modules over what a side of a session has gained. */
+void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side);
+/* ... for the last time, and tells them how the stream ended. */
+void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side);
+
+/* use.c: makes, finds and ends uses of a 4-tuple. */
+struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash);
+struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
+				 struct fos_session *older, int originator);
+struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side);
+void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why);
+/* Ends every use of the conversation that has been idle for too long, and looks at the time of holes. Returns the
+ * newest use that is left, or NULL. */
+struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newest);
+uint64_t fos__use_deadline(const struct fos_worker *w, const struct fos_session *s);
+
+/* tcp.c: see ORDER.md. */
+void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side);
+void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side);
+void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side);
+void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn);
+
+enum {
+	FOS_NEAR = 16 << 20,  /* ORDER.md, Limits */
+	FOS_WINDOW = 1 << 30,
+	FOS_STRAY = 1 << 20,
+	FOS_USES = 8,
+};
+
+#endif
