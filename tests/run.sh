@@ -49,7 +49,7 @@ run_tests() { # PRESET CTEST-OPTION…
     local preset=$1
     shift
     $launcher ctest --test-dir "build/$preset" -j "$jobs" --no-tests=error --output-on-failure \
-        --output-junit "$out/$preset.xml" "$@"
+        --test-output-size-passed 65536 --output-junit "$out/$preset.xml" "$@"
     [ -s "$out/$preset.xml" ] || printf '%s\t1\n' "ctest $preset" >>"$out/steps"
 }
 
