@@ -163,7 +163,7 @@ static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t
 	s->to = to;
 	s->o_from = in->o_from;
 	s->o_to = in->o_to;
-	s->held_ns = in->now_ns;
+	s->held_ns = in->held_ns;
 	s->first = in->first && *added == 0;
 	s->stamped = in->ack >= from;
 	s->stamp_ns = in->now_ns;

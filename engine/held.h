@@ -54,7 +54,8 @@ struct fos__insert {
 	uint64_t o_from, o_to; /* the segment as it came */
 	const uint8_t *data;   /* the byte at `from` */
 	const struct fos_pkt *pkt;
-	uint64_t now_ns;
+	uint64_t held_ns;      /* since when it is held */
+	uint64_t now_ns;       /* for its stamp */
 	enum fos_overlap policy;
 	uint64_t ack;          /* acknowledged up to here: pieces from before are stamped at once (0: nothing is) */
 	uint32_t pkts;

@@ -36,8 +36,13 @@ enum fos__ethertype {
 	FOS__ETH_MPLS_MULTI = 0x8848,
 	FOS__ETH_PPPOE = 0x8864,
 	FOS__ETH_QINQ = 0x88a8,
-	FOS__ETH_ERSPAN2 = 0x88be,
+	FOS__ETH_PBB = 0x88e7,
+	FOS__ETH_FABRICPATH = 0x8903,
+	FOS__ETH_CMD = 0x8909,
+	FOS__ETH_VNTAG = 0x8926,
+	FOS__ETH_ETAG = 0x893f,
 	FOS__ETH_QINQ_OLD = 0x9100,
+	FOS__ETH_ERSPAN2 = 0x88be,
 	FOS__ETH_LENGTH_MAX = 1500, /* up to here an 802.3 length */
 };
 
@@ -54,6 +59,17 @@ enum fos__proto {
 	FOS__IP_DSTOPTS = 60,
 	FOS__IP_MOBILITY = 135,
 	FOS__IP_MPLS = 137,
+};
+
+/* UDP ports of tunnels */
+enum fos__tunnel_port {
+	FOS__PORT_L2TP = 1701,
+	FOS__PORT_GTP = 2152,
+	FOS__PORT_TEREDO = 3544,
+	FOS__PORT_VXLAN = 4789,
+	FOS__PORT_VXLAN_GPE = 4790,
+	FOS__PORT_GENEVE = 6081,
+	FOS__PORT_VXLAN_OLD = 8472,
 };
 
 enum { FOS__IP4_MIN = 20, FOS__IP6_LEN = 40, FOS__TCP_MIN = 20, FOS__UDP_LEN = 8 };
@@ -195,7 +211,18 @@ FOS__COLD enum fos_verdict fos__parse_ip_tunnel(struct fos_pkt *p, struct fos__v
 
 static inline bool fos__udp_tunnel_port(uint16_t sport, uint16_t dport)
 {
-	return dport == 4789 || dport == 8472 || dport == 6081 || dport == 2152 || dport == 3544 || sport == 3544;
+	switch (dport) {
+	case FOS__PORT_L2TP:
+	case FOS__PORT_GTP:
+	case FOS__PORT_TEREDO:
+	case FOS__PORT_VXLAN:
+	case FOS__PORT_VXLAN_GPE:
+	case FOS__PORT_GENEVE:
+	case FOS__PORT_VXLAN_OLD:
+		return true;
+	default:
+		return sport == FOS__PORT_TEREDO;
+	}
 }
 
 #endif

@@ -151,8 +151,9 @@ static enum fos_verdict parse_llc(struct fos_pkt *p, struct fos__view *v)
 		return fos__view_short(v, 8);
 	if (h[3] != 0 || h[4] != 0 || (h[5] != 0 && h[5] != 0xf8))
 		return FOS_PKT_NON_IP;
-	if (fos__be16(h + 6) <= FOS__ETH_LENGTH_MAX) /* LLC within LLC: no */
+	if (v->depth >= FOS__DEPTH_MAX) /* a tag and a length may follow, and LLC again */
 		return FOS_PKT_NON_IP;
+	v->depth++;
 	v->at += 8;
 	return fos__parse_ethertype(p, v, fos__be16(h + 6));
 }
@@ -206,31 +207,61 @@ static enum fos_verdict parse_mpls(struct fos_pkt *p, struct fos__view *v)
 	return parse_pseudowire(p, v, 0, &guess) ? guess : verdict;
 }
 
-/* VLAN tags, any number within reason; `type` is the first tag's, v->at its contents. Returns the type behind them,
- * or 0 where the frame ends before. */
+/* How long a tag is without the ethertype that ends it; 0: no tag. */
+static uint32_t tag_len(uint16_t type)
+{
+	switch (type) {
+	case FOS__ETH_VLAN:
+	case FOS__ETH_QINQ:
+	case FOS__ETH_QINQ_OLD:
+		return 2;
+	case FOS__ETH_VNTAG:
+		return 4;
+	case FOS__ETH_ETAG: /* IEEE 802.1BR */
+	case FOS__ETH_CMD:  /* Cisco's metadata, with a security group */
+		return 6;
+	default:
+		return 0;
+	}
+}
+
+/* Tags, any number within reason; `type` is the first one's, v->at its contents. Returns the type behind them, or a
+ * tag's where the frame ends within it, or where there are too many. */
 static uint16_t skip_tags(struct fos_pkt *p, struct fos__view *v, uint16_t type)
 {
-	for (unsigned i = 0; i < FOS__CHAIN_MAX; i++) {
-		if (type != FOS__ETH_VLAN && type != FOS__ETH_QINQ && type != FOS__ETH_QINQ_OLD)
+	for (unsigned i = 0; i < FOS__CHAIN_MAX && tag_len(type) > 0; i++) {
+		uint32_t len = tag_len(type);
+
+		if (!fos__view_has(v, len + 2))
 			return type;
-		if (!fos__view_has(v, 4))
-			return 0;
-		p->encap |= p->vlan == 0xffff ? FOS_ENCAP_VLAN : FOS_ENCAP_QINQ;
-		if (p->vlan == 0xffff)
-			p->vlan = fos__be16(v->at) & 0x0fff;
-		type = fos__be16(v->at + 2);
-		v->at += 4;
+		if (len == 2) {
+			p->encap |= p->vlan == 0xffff ? FOS_ENCAP_VLAN : FOS_ENCAP_QINQ;
+			if (p->vlan == 0xffff)
+				p->vlan = fos__be16(v->at) & 0x0fff;
+		}
+		type = fos__be16(v->at + len);
+		v->at += len + 2;
 	}
 	return type;
 }
 
+/* Ethernet within Ethernet, behind a tag of `tag` bytes. */
+static enum fos_verdict parse_nested(struct fos_pkt *p, struct fos__view *v, uint32_t tag)
+{
+	if (!fos__view_has(v, tag))
+		return fos__view_short(v, tag);
+	if (v->depth >= FOS__DEPTH_MAX)
+		return FOS_PKT_NON_IP;
+	v->depth++;
+	v->at += tag;
+	return fos__parse_ether(p, v);
+}
+
 enum fos_verdict fos__parse_ethertype(struct fos_pkt *p, struct fos__view *v, uint16_t type)
 {
-	if (type == FOS__ETH_VLAN || type == FOS__ETH_QINQ || type == FOS__ETH_QINQ_OLD) {
-		type = skip_tags(p, v, type);
-		if (type == 0 && !fos__view_has(v, 4))
-			return fos__view_short(v, 4);
-	}
+	type = skip_tags(p, v, type);
+	if (tag_len(type) > 0)
+		return fos__view_has(v, tag_len(type) + 2) ? FOS_PKT_NON_IP : fos__view_short(v, tag_len(type) + 2);
 	switch (type) {
 	case FOS__ETH_IP4:
 		return fos__parse_ip4(p, v);
@@ -241,6 +272,10 @@ enum fos_verdict fos__parse_ethertype(struct fos_pkt *p, struct fos__view *v, ui
 		return parse_mpls(p, v);
 	case FOS__ETH_PPPOE:
 		return parse_pppoe(p, v);
+	case FOS__ETH_PBB: /* IEEE 802.1ah */
+		return parse_nested(p, v, 4);
+	case FOS__ETH_FABRICPATH:
+		return parse_nested(p, v, 2);
 	default:
 		if (type == 0 || type > FOS__ETH_LENGTH_MAX)
 			return FOS_PKT_NON_IP;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * parse_tunnel.c: takes tunnels off: IP in IP, GRE (with PPTP and ERSPAN), VXLAN, Geneve, GTP-U, Teredo. Part of the
+ * parse_tunnel.c: takes tunnels off: IP in IP, GRE (with PPTP and ERSPAN), VXLAN, Geneve, GTP-U, Teredo, L2TP. Part of the
  * parser (parse_internal.h); reads the frame, writes the packet, keeps nothing.
  *
  * A tunnel is taken off only when there is an IP packet in it; else the packet stays what its outer header says. A UDP
@@ -49,6 +49,24 @@ static enum fos_verdict parse_vxlan(struct fos_pkt *p, struct fos__view *v)
 	v->at += 8;
 	p->encap |= FOS_ENCAP_VXLAN;
 	return fos__parse_ether(p, v);
+}
+
+/* VXLAN with a field for the protocol: draft-ietf-nvo3-vxlan-gpe, section 3. */
+static enum fos_verdict parse_vxlan_gpe(struct fos_pkt *p, struct fos__view *v)
+{
+	static const uint16_t types[] = {
+		[1] = FOS__ETH_IP4, [2] = FOS__ETH_IP6, [3] = FOS__ETH_TEB, [4] = 0, [5] = FOS__ETH_MPLS
+	};
+	uint8_t next;
+
+	if (!fos__view_has(v, 8) || (v->at[0] & 0xf8) != 0x08 || v->at[7] != 0)
+		return FOS_PKT_NON_IP;
+	next = v->at[0] & 0x04 ? v->at[3] : 3;
+	if (next >= sizeof types / sizeof *types)
+		return FOS_PKT_NON_IP;
+	v->at += 8;
+	p->encap |= FOS_ENCAP_VXLAN;
+	return parse_inner(p, v, types[next]);
 }
 
 /* RFC 8926, section 3.4 */
@@ -120,6 +138,36 @@ static enum fos_verdict parse_teredo(struct fos_pkt *p, struct fos__view *v)
 	return fos__parse_ip6(p, v);
 }
 
+/* RFC 2661, section 3.1: version 2, a data message. */
+static enum fos_verdict parse_l2tp(struct fos_pkt *p, struct fos__view *v)
+{
+	const uint8_t *h = v->at;
+	uint32_t len = 6;
+	uint16_t flags;
+
+	if (!fos__view_has(v, 8))
+		return FOS_PKT_NON_IP;
+	flags = fos__be16(h);
+	if ((flags & 0xb4ff) != 0x0002) /* control, reserved bits, another version */
+		return FOS_PKT_NON_IP;
+	len += flags & 0x4000 ? 2 : 0; /* length */
+	len += flags & 0x0800 ? 4 : 0; /* sequence numbers */
+	if (flags & 0x0200) {          /* offset */
+		if (!fos__view_has(v, len + 2))
+			return FOS_PKT_NON_IP;
+		len += 2u + fos__be16(h + len);
+	}
+	if (flags & 0x4000 && fos__be16(h + 2) > fos__view_wire(v))
+		return FOS_PKT_NON_IP;
+	if (flags & 0x4000)
+		fos__view_clip(v, fos__be16(h + 2));
+	if (!fos__view_has(v, len))
+		return FOS_PKT_NON_IP;
+	v->at += len;
+	p->encap |= FOS_ENCAP_L2TP;
+	return fos__parse_ppp(p, v);
+}
+
 enum fos_verdict fos__parse_udp_tunnel(struct fos_pkt *p, struct fos__view *v)
 {
 	struct fos_pkt was = *p;
@@ -130,15 +178,21 @@ enum fos_verdict fos__parse_udp_tunnel(struct fos_pkt *p, struct fos__view *v)
 	v->depth++;
 	fos__pkt_clear(p);
 	switch (was.dport) {
-	case 4789:
-	case 8472:
+	case FOS__PORT_VXLAN:
+	case FOS__PORT_VXLAN_OLD:
 		verdict = parse_vxlan(p, v);
 		break;
-	case 6081:
+	case FOS__PORT_VXLAN_GPE:
+		verdict = parse_vxlan_gpe(p, v);
+		break;
+	case FOS__PORT_GENEVE:
 		verdict = parse_geneve(p, v);
 		break;
-	case 2152:
+	case FOS__PORT_GTP:
 		verdict = parse_gtp(p, v);
+		break;
+	case FOS__PORT_L2TP:
+		verdict = parse_l2tp(p, v);
 		break;
 	default:
 		verdict = parse_teredo(p, v);

@@ -36,7 +36,7 @@ struct fos__half {
 	uint64_t start;
 	uint64_t ack;   /* greatest position that the peer acknowledged */
 	uint64_t low, high;
-	uint64_t fin;
+	uint64_t fin, fin_before; /* the greatest, and the one before it (0: none) */
 	struct fos__held *held; /* what waits above a hole, or NULL */
 	uint32_t flags;
 	uint32_t pkts;

@@ -100,7 +100,8 @@ static void drop_before_start(struct fos_worker *w, struct fos_session *s, int s
 		account(w, before, h->held->bytes);
 		if (seg->to > end) {
 			struct fos__insert in = { .from = end, .to = seg->to, .o_from = seg->o_from, .o_to = seg->o_to,
-						  .data = seg->span.data + cut, .pkt = &seg->pkt, .now_ns = seg->held_ns,
+						  .data = seg->span.data + cut, .pkt = &seg->pkt, .held_ns = seg->held_ns,
+						  .now_ns = seg->stamp_ns,
 						  .pkts = seg->stamp_pkts, .first = seg->first,
 						  .ack = seg->stamped ? UINT64_MAX : 0 };
 			unsigned added;
@@ -132,7 +133,7 @@ static void start_at(struct fos_worker *w, struct fos_session *s, int side, uint
 static void start_without_syn(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
-	uint64_t pos = h->held && h->held->first ? h->held->first->from : h->next;
+	uint64_t pos = h->held && h->held->first ? h->held->first->from : h->low;
 	bool mid = true;
 
 	if (h->flags & FOS_HALF_HINT) {
@@ -191,7 +192,7 @@ static void cap(struct fos_worker *w, struct fos_session *s, int side)
 }
 
 static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
-		 const uint8_t *data, uint64_t to)
+		 const uint8_t *data, uint64_t to, uint64_t since_ns)
 {
 	struct fos__half *h = &s->half[side];
 	uint32_t conflicts = h->conflicts;
@@ -203,11 +204,11 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 			w->st.no_memory++;
 			return false;
 		}
-		h->held->since_ns = w->now_ns;
+		h->held->since_ns = since_ns;
 		h->held->since_pkts = h->pkts;
 	}
 	struct fos__insert in = { .from = from, .to = to, .o_from = to - p->app_len, .o_to = to, .data = data, .pkt = p,
-				  .now_ns = w->now_ns, .policy = w->cfg.overlap, .pkts = h->pkts, .first = true,
+				  .held_ns = since_ns, .now_ns = w->now_ns, .policy = w->cfg.overlap, .pkts = h->pkts, .first = true,
 				  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
 	size_t before = h->held->bytes;
 
@@ -221,7 +222,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 
 /* A segment of a direction that has not started: everything waits. */
 static void segment_before_start(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-				 uint64_t pos)
+				 uint64_t pos, uint64_t since_ns)
 {
 	struct fos__half *h = &s->half[side];
 
@@ -233,7 +234,7 @@ static void segment_before_start(struct fos_worker *w, struct fos_session *s, in
 			return;
 		}
 	}
-	if (hold(w, s, side, p, pos, p->app, pos + p->app_len))
+	if (hold(w, s, side, p, pos, p->app, pos + p->app_len, since_ns))
 		cap(w, s, side);
 }
 
@@ -262,7 +263,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 		drain(w, s, side);
 		return;
 	}
-	if (!hold(w, s, side, p, from, data, to))
+	if (!hold(w, s, side, p, from, data, to, w->now_ns))
 		return;
 	drain(w, s, side);
 	cap(w, s, side);
@@ -319,6 +320,15 @@ static uint64_t note_position(struct fos_session *s, int side, const struct fos_
 	return pos;
 }
 
+static void note_fin(struct fos__half *h, uint64_t fin)
+{
+	if (!(h->flags & FOS_HALF_FIN) || fin > h->fin) {
+		h->fin_before = (h->flags & FOS_HALF_FIN) ? h->fin : 0;
+		h->fin = fin;
+	}
+	h->flags |= FOS_HALF_FIN;
+}
+
 static void handshake(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)
 {
 	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
@@ -357,18 +367,14 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		if (p->tcp_flags & FOS_TCP_ACK)
 			acknowledge(w, s, !side, p->ack);
 		if (p->tcp_flags & FOS_TCP_FIN) {
-			uint64_t fin = pos + p->app_wire_len;
-
-			if (!(h->flags & FOS_HALF_FIN) || fin > h->fin)
-				h->fin = fin;
-			h->flags |= FOS_HALF_FIN;
+			note_fin(h, pos + p->app_wire_len);
 		}
 		if (p->app_len == 0)
 			fos__queue_push_bare(w, s, side, p);
 		else if (h->flags & FOS_HALF_STARTED)
 			segment(w, s, side, p, pos);
 		else
-			segment_before_start(w, s, side, p, pos);
+			segment_before_start(w, s, side, p, pos, w->now_ns);
 	}
 	if (s->half[0].held)
 		fos__tcp_patience(w, s, 0);
@@ -380,13 +386,15 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 
-	if (!(h->flags & FOS_HALF_STARTED) && h->held)
+	bool empty = !(h->flags & FOS_HALF_STARTED) && !h->held;
+
+	if (!(h->flags & FOS_HALF_STARTED))
 		start_without_syn(w, s, side);
 	while (h->held) {
 		give_up_hole(w, s, side, h->held->first->from, FOS_GAP_END);
 		drain(w, s, side);
 	}
-	if ((h->flags & FOS_HALF_STARTED) && (h->flags & FOS_HALF_FIN) && h->fin > h->next)
+	if (!empty && (h->flags & FOS_HALF_FIN) && h->fin > h->next)
 		give_up_hole(w, s, side, h->fin, FOS_GAP_END);
 	fos__queue_mark_end(w, s, side);
 }
@@ -399,8 +407,8 @@ static void move_segment(struct fos_worker *w, struct fos_session *to, int side,
 	p.app = seg->span.data;
 	p.app_len = p.app_wire_len = seg->span.len;
 	p.seq = (uint32_t)seg->from;
-	p.tcp_flags = FOS_TCP_ACK;
-	segment_before_start(w, to, side, &p, note_position(to, side, &p));
+	p.tcp_flags = FOS_TCP_ACK; /* its FIN was moved before */
+	segment_before_start(w, to, side, &p, note_position(to, side, &p), seg->held_ns);
 }
 
 void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
@@ -421,6 +429,13 @@ void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct f
 		fos__held_take(h->held, seg);
 		account(w, before, h->held->bytes);
 		move_segment(w, to, side, seg);
+		if ((seg->pkt.tcp_flags & FOS_TCP_FIN) && (h->flags & FOS_HALF_FIN) && h->fin == seg->o_to) {
+			note_fin(&to->half[side], fos_seq_near(to->half[side].next, (uint32_t)seg->o_to));
+			h->fin = h->fin_before;
+			h->fin_before = 0;
+			if (!h->fin)
+				h->flags &= ~(uint32_t)FOS_HALF_FIN;
+		}
 		fos__seg_free(seg);
 	}
 	if (!h->held->first) {

@@ -213,9 +213,11 @@ static bool belongs_to_next(const struct fos_session *s, const struct fos_pkt *p
 		return false;
 	uint64_t pos = fos_seq_near(h->next, p->seq);
 
-	if (h->flags & FOS_HALF_FIN)
-		return pos > h->fin + 1;
-	return (s->flags & FOS_SESSION_RST) && (pos > h->high + FOS_STRAY || pos + FOS_STRAY < h->low);
+	if ((h->flags & FOS_HALF_FIN) && pos > h->fin + 1)
+		return true;
+	if (fos__session_over(s) && pos + FOS_STRAY < h->low)
+		return true;
+	return (s->flags & FOS_SESSION_RST) && !(h->flags & FOS_HALF_FIN) && pos > h->high + FOS_STRAY;
 }
 
 static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p, const struct fos_key *key,
@@ -237,7 +239,7 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 {
 	struct fos_session *best = newest;
 
-	if (p->tcp_flags & FOS_TCP_SYN) {
+	if ((p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_RST)) == FOS_TCP_SYN) {
 		struct fos_key key = newest->key;
 
 		best = pick_syn(newest, p, side);

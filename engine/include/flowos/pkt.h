@@ -59,7 +59,7 @@ struct fos_pkt {
 enum fos_encap {
 	FOS_ENCAP_VLAN = 1u << 0, FOS_ENCAP_QINQ = 1u << 1, FOS_ENCAP_MPLS = 1u << 2, FOS_ENCAP_PPPOE = 1u << 3,
 	FOS_ENCAP_IPIP = 1u << 4, FOS_ENCAP_GRE = 1u << 5, FOS_ENCAP_ERSPAN = 1u << 6, FOS_ENCAP_VXLAN = 1u << 7,
-	FOS_ENCAP_GENEVE = 1u << 8, FOS_ENCAP_GTP = 1u << 9, FOS_ENCAP_TEREDO = 1u << 10,
+	FOS_ENCAP_GENEVE = 1u << 8, FOS_ENCAP_GTP = 1u << 9, FOS_ENCAP_TEREDO = 1u << 10, FOS_ENCAP_L2TP = 1u << 11,
 };
 
 struct fos_batch {
