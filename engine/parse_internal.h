@@ -221,7 +221,7 @@ static inline bool fos__udp_tunnel_port(uint16_t sport, uint16_t dport)
 	case FOS__PORT_VXLAN_OLD:
 		return true;
 	default:
-		return sport == FOS__PORT_TEREDO;
+		return sport == FOS__PORT_TEREDO || sport == FOS__PORT_L2TP;
 	}
 }
 

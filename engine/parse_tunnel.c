@@ -194,8 +194,11 @@ enum fos_verdict fos__parse_udp_tunnel(struct fos_pkt *p, struct fos__view *v)
 	case FOS__PORT_L2TP:
 		verdict = parse_l2tp(p, v);
 		break;
-	default:
+	case FOS__PORT_TEREDO:
 		verdict = parse_teredo(p, v);
+		break;
+	default: /* by the source port: a server's answer */
+		verdict = was.sport == FOS__PORT_L2TP ? parse_l2tp(p, v) : parse_teredo(p, v);
 		break;
 	}
 	if (fos__verdict_is_ip(verdict) || (verdict == FOS_PKT_TRUNCATED && p->ip != was.ip))

@@ -224,6 +224,20 @@ static inline bool build_tunnel_word(struct build *b, const char *w, unsigned v)
 		b->type = 0x22eb;
 	} else if (strcmp(w, "vxlan") == 0) {
 		push(b, 8)[0] = 0x08;
+	} else if (strcmp(w, "gpe") == 0) {
+		uint8_t *h = push(b, 8);
+
+		h[0] = v ? 0x0c : 0x08;
+		h[3] = (uint8_t)v;
+	} else if (strcmp(w, "l2tp") == 0) { /* v: the flags, version 2 among them */
+		uint8_t *h;
+
+		if (v & 0x0200)
+			push_hex(b, "0003 616161");
+		h = push(b, (v & 0x4000 ? 8u : 6u) + (v & 0x0800 ? 4u : 0u));
+		put16(h, v);
+		if (v & 0x4000)
+			put16(h + 2, build_len(b));
 	} else if (strcmp(w, "geneve") == 0) {
 		uint8_t *h = push(b, 8 + v);
 
@@ -264,7 +278,8 @@ static inline bool build_link_word(struct build *b, const char *w, unsigned v)
 		uint16_t len, type_at, type; /* header, where the inner ethertype goes, how the outer header calls it */
 	} plain[] = { { "eth", 14, 12, 0x6558 },  { "vlan", 4, 2, 0x8100 }, { "qinq", 4, 2, 0x88a8 },
 		      { "qinq91", 4, 2, 0x9100 }, { "snap", 8, 6, 0 },      { "sll", 16, 14, 0 },
-		      { "sll2", 20, 0, 0 },       { "chdlc", 4, 2, 0 } };
+		      { "sll2", 20, 0, 0 },       { "chdlc", 4, 2, 0 },     { "etag", 8, 6, 0x893f },
+		      { "vntag", 6, 4, 0x8926 },  { "cmd", 8, 6, 0x8909 } };
 	uint32_t len = build_len(b);
 
 	for (unsigned i = 0; i < sizeof plain / sizeof *plain; i++) {
@@ -274,7 +289,7 @@ static inline bool build_link_word(struct build *b, const char *w, unsigned v)
 			put16(h + plain[i].type_at, b->type);
 			if (plain[i].len == 4)
 				put16(h, v);
-			if (plain[i].len == 8)
+			if (strcmp(w, "snap") == 0)
 				memcpy(h, (uint8_t[]){ 0xaa, 0xaa, 3 }, 3);
 			b->type = plain[i].type;
 			return true;
@@ -290,6 +305,14 @@ static inline bool build_link_word(struct build *b, const char *w, unsigned v)
 		b->proto = 137;
 	} else if (strcmp(w, "cw") == 0) {
 		push(b, 4);
+	} else if (strcmp(w, "pbb") == 0) {
+		push(b, 4);
+		b->type = 0x88e7;
+	} else if (strcmp(w, "fabricpath") == 0) {
+		push(b, 2);
+		b->type = 0x8903;
+	} else if (strcmp(w, "length") == 0) { /* a type field that says how long the rest is */
+		b->type = (uint16_t)len;
 	} else if (strcmp(w, "pppoe") == 0) {
 		uint8_t *h = push(b, 6);
 

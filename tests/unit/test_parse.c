@@ -27,6 +27,7 @@ enum {
 	GENEVE = FOS_ENCAP_GENEVE,
 	GTP = FOS_ENCAP_GTP,
 	TEREDO = FOS_ENCAP_TEREDO,
+	L2TP = FOS_ENCAP_L2TP,
 	LINK_BITS = V | Q | M | PPPOE,
 	TCP = FOS_PKT_TCP,
 	UDP = FOS_PKT_UDP,
@@ -43,7 +44,7 @@ static const struct sample {
 	const char *line;
 	int verdict;
 	unsigned encap;
-	uint16_t vlan; /* 0: none */
+	uint16_t vlan; /* 0: none; 0xf000: 0 */
 	uint32_t app_len;
 } samples[] = {
 	/* link types */
@@ -101,6 +102,14 @@ static const struct sample {
 	{ 1, "eth mpls eth ip4 tcp data=3", TCP, M, 0, 3 },
 	{ 1, "eth pppoe ppp ip4 tcp data=3", TCP, PPPOE, 0, 3 },
 	{ 1, "eth vlan=2 pppoe ppp ip6 tcp data=3", TCP, V | PPPOE, 2, 3 },
+	{ 1, "eth etag ip4 tcp data=3", TCP, 0, 0, 3 },
+	{ 1, "eth vlan=5 vntag vlan=6 ip4 tcp data=3", TCP, V | Q, 5, 3 },
+	{ 1, "eth cmd vlan=6 ip6 tcp data=3", TCP, V, 6, 3 },
+	{ 1, "eth vlan=5 pbb eth vlan=6 ip4 tcp data=3", TCP, V | Q, 5, 3 },
+	{ 1, "eth fabricpath eth vlan=6 ip4 tcp data=3", TCP, V, 6, 3 },
+	{ 1, "eth8023 snap vlan=2 length snap vlan=3 length snap ip4 tcp data=3", TCP, V | Q, 2, 3 },
+	{ 1, "eth vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan vlan ip4 tcp",
+	  NON_IP, V | Q, 0xf000, 0 },
 	/* IPv6 extension headers; AH in IPv4 */
 	{ 1, "eth ip6 hop route dst ah mobile tcp data=9", TCP, 0, 0, 9 },
 	{ 1, "eth ip6 hop udp=9 data=9", UDP, 0, 0, 9 },
@@ -136,6 +145,15 @@ static const struct sample {
 	{ 1, "eth ip4 udp=2152 gtp ip4 tcp data=3", TCP, GTP, 0, 3 },
 	{ 1, "eth ip4 udp=2152 gtp=1 ip6 tcp data=3", TCP, GTP, 0, 3 },
 	{ 1, "eth ip4 udp=2152 gtp=2 ip4 udp=9 data=3", UDP, GTP, 0, 3 },
+	{ 1, "eth ip4 udp=4790 gpe eth ip4 tcp data=3", TCP, VXLAN, 0, 3 },
+	{ 1, "eth ip4 udp=4790 gpe=1 ip4 tcp data=3", TCP, VXLAN, 0, 3 },
+	{ 1, "eth ip4 udp=4790 gpe=2 ip6 tcp data=3", TCP, VXLAN, 0, 3 },
+	{ 1, "eth ip4 udp=4790 gpe=3 eth ip6 tcp data=3", TCP, VXLAN, 0, 3 },
+	{ 1, "eth ip4 udp=4790 gpe=5 mpls ip4 tcp data=3", TCP, VXLAN | M, 0, 3 },
+	{ 1, "eth ip4 udp=4790 gpe=4 ip4 tcp data=3", UDP, 0, 0, 51 },
+	{ 1, "eth ip4 udp=1701 l2tp=2 ppp=2 ip4 tcp data=3", TCP, L2TP, 0, 3 },
+	{ 1, "eth ip4 udp=1701 l2tp=0x4a02 ppp ip6 tcp data=3", TCP, L2TP, 0, 3 },
+	{ 1, "eth ip4 udp=1701 l2tp=0xc802 data=30", UDP, 0, 0, 42 },
 	{ 1, "eth ip4 udp=3544 ip6 tcp data=3", TCP, TEREDO, 0, 3 },
 	{ 1, "eth ip4 udp=3544 auth origin ip6 tcp data=3", TCP, TEREDO, 0, 3 },
 	{ 1, "eth ip4 ip4 ip4 ip4 ip4 ip4 ip4 ip4 tcp data=3", TCP, IPIP, 0, 3 },
@@ -202,7 +220,7 @@ static void test_whole(void **state)
 			fail_msg("%s: %s, encap %x, %u bytes", s->line, fos_verdict_name(p.verdict), p.encap,
 			         p.app_len);
 		check_inside(&p, data, len);
-		assert_int_equal(p.vlan, s->vlan ? s->vlan : 0xffff);
+		assert_int_equal(p.vlan, s->vlan ? s->vlan & 0xfff : 0xffff);
 		assert_int_equal(p.app_wire_len, s->app_len);
 		for (uint32_t j = 0; (got == TCP || (got == UDP && s->encap)) && j < p.app_len; j++)
 			assert_int_equal(p.app[j], (uint8_t)(j * 7 + 1));
@@ -421,6 +439,49 @@ static void test_damage(void **state)
 	}
 }
 
+/* Headers within headers to the end of a long frame: they are left alone at some depth, whatever they are. */
+static void test_deep(void **state)
+{
+	static const char *const layers[] = { "mpls eth",
+		                              "pbb eth",
+		                              "snap vlan=1 length",
+		                              "ip4 ip4",
+		                              "ip6 gre",
+		                              "mpls cw eth",
+		                              "ip4 udp=4789 vxlan eth",
+		                              "ip4 udp=2152 gtp",
+		                              "ip6 mpls",
+		                              "vlan",
+		                              "mpls",
+		                              "hop" };
+	enum { LEN = 60000 };
+	static uint8_t mem[LEN + 200];
+	static struct build b;
+	struct fos_pkt p;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof layers / sizeof *layers; i++) {
+		char line[256];
+		uint32_t len = 14, at, n;
+
+		snprintf(line, sizeof line, "eth %s %s", layers[i], layers[i]);
+		build(&b, line);
+		n = (build_len(&b) - 14) / 2;
+		memcpy(mem, build_bytes(&b), 14);
+		for (at = 14; at < LEN; at += n)
+			memcpy(mem + at, build_bytes(&b) + 14, n);
+		for (; at > 14; at -= n) { /* let the lengths of IP not end it */
+			if (mem[at - n] == 0x45)
+				put16(mem + at - n + 2, LEN);
+			else if (mem[at - n] == 0x60)
+				put16(mem + at - n + 4, LEN);
+			len += n;
+		}
+		parse(&p, 1, mem, len, len, 0);
+		check_inside(&p, mem, len);
+	}
+}
+
 static void test_parse_ip(void **state)
 {
 	static struct build b;
@@ -446,7 +507,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),      cmocka_unit_test(test_cut),     cmocka_unit_test(test_no_decap),
 		cmocka_unit_test(test_two_pieces), cmocka_unit_test(test_changed), cmocka_unit_test(test_parse_ip),
-		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damage),     cmocka_unit_test(test_deep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
