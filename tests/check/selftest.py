@@ -99,6 +99,12 @@ class Checks(unittest.TestCase):
     def test_layers_engine_captures(self):
         self.layers_find("engine/bad.c", "int g(void) { return pcap_next_ex(0, 0, 0); }", "filter compiler only")
 
+    def test_layers_impair_captures(self):
+        self.layers_find("impair/bad.c", "int g(void) { return pcap_loop(0, 0, 0, 0); }", "filter compiler only")
+
+    def test_layers_modules_call_libpcap(self):
+        self.layers_find("modules/bad.c", "int g(void) { return bpf_filter(0, 0, 0, 0); }", "does not use libpcap")
+
     def test_layers_engine_library(self):
         self.layers_find("engine/bad.c", "#include <jansson.h>", "no library that engine/ may use")
 
