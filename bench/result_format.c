@@ -144,6 +144,16 @@ char *bench_result_repeat(const struct bench_result *r)
 	return text;
 }
 
+/* Swept: each run has its own. */
+static bool is_axis(const struct bench_result *r, const char *key)
+{
+	for (size_t i = 0; i < r->run_count; i++) {
+		if (bench_pairs_find(&r->runs[i].axes, key))
+			return true;
+	}
+	return false;
+}
+
 const char *bench_result_subject(const struct bench_result *r, char *buf, size_t len)
 {
 	const char *name = r->trace_name ? r->trace_name : "-", *slash = strrchr(name, '/');
@@ -153,6 +163,8 @@ const char *bench_result_subject(const struct bench_result *r, char *buf, size_t
 	for (size_t i = 0; i < r->impair.count && at < len; i++) {
 		const struct bench_pair *p = &r->impair.at[i];
 
+		if (is_axis(r, p->key))
+			continue;
 		at +=
 		    (size_t)snprintf(buf + at, len - at, ", %s %s", p->key, bench_pair_value(p, value, sizeof(value)));
 	}

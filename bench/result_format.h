@@ -29,7 +29,8 @@ void bench_format_safe(FILE *out, const char *text);
  * NULL: no memory. */
 char *bench_result_repeat(const struct bench_result *r);
 
-/* What the result is of, in one line: "trace x.pcap, seed 1, reorder 5%, dup 1%". Returns buf. */
+/* What the result is of, in one line: "trace x.pcap, seed 1, reorder 5%, dup 1%"; what was swept is left
+ * out. Returns buf. */
 const char *bench_result_subject(const struct bench_result *r, char *buf, size_t len);
 
 #endif

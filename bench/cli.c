@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * cli.c: see cli.h. getopt_long() does the parsing; the tables are put together for it.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTIONS_MAX = 128 };
+
+enum source { OWN, IMPAIR, ENGINE, HELP, VERSION };
+
+struct table {
+	struct option opt[OPTIONS_MAX];
+	enum source source[OPTIONS_MAX];
+	char letters[2 * OPTIONS_MAX + 2];
+	int n;
+	size_t n_letters;
+};
+
+static void add(struct table *t, enum source source, const char *name, const char *meta, char letter)
+{
+	if (t->n >= OPTIONS_MAX - 1)
+		return;
+	t->opt[t->n] = (struct option){ .name = name, .has_arg = meta ? required_argument : no_argument,
+					.val = letter ? letter : 256 + t->n };
+	t->source[t->n++] = source;
+	if (letter) {
+		t->letters[t->n_letters++] = letter;
+		if (meta)
+			t->letters[t->n_letters++] = ':';
+	}
+}
+
+static void build(struct table *t, const struct cli_program *p)
+{
+	memset(t, 0, sizeof(*t));
+	t->letters[t->n_letters++] = ':'; /* tell a missing value from an unknown option */
+	for (const struct cli_option *o = p->options; o && o->name; o++)
+		add(t, OWN, o->name, o->meta, o->letter);
+	for (const struct fos_impair_option *o = p->impair ? fos_impair_options : NULL; o && o->name; o++)
+		add(t, IMPAIR, o->name, o->meta, 0);
+	for (const struct bench_option *o = p->engine ? bench_engine_options : NULL; o && o->name; o++)
+		add(t, ENGINE, o->name, o->meta, 0);
+	add(t, HELP, "help", NULL, 'h');
+	add(t, VERSION, "version", NULL, 'V');
+}
+
+/* Help text, broken at spaces, in the right column. */
+static void wrapped(const char *text, int column, int width)
+{
+	int at = column;
+
+	for (const char *p = text; *p;) {
+		int len = (int)strcspn(p, " ");
+
+		if (at > column && at + 1 + len > width) {
+			printf("\n%*s", column, "");
+			at = column;
+		} else if (at > column) {
+			putchar(' ');
+			at++;
+		}
+		printf("%.*s", len, p);
+		at += len;
+		p += len;
+		p += strspn(p, " ");
+	}
+	putchar('\n');
+}
+
+static void option_help(const char *name, const char *meta, const char *help, char letter)
+{
+	char left[160];
+	char before[8] = "      ";
+	int n;
+
+	if (letter)
+		snprintf(before, sizeof(before), "  -%c, ", letter);
+	n = snprintf(left, sizeof(left), "%s--%s%s%s", before, name, meta ? " " : "", meta ? meta : "");
+	printf("%s", left);
+	if (n > 29)
+		printf("\n%*s", 30, "");
+	else
+		printf("%*s", 30 - n, "");
+	wrapped(help, 30, 100);
+}
+
+static void print_help(const struct cli_program *p)
+{
+	printf("usage: %s\n\n%s\n", p->usage, p->about);
+	if (p->options && p->options->name)
+		printf("\noptions:\n");
+	for (const struct cli_option *o = p->options; o && o->name; o++)
+		if (o->help)
+			option_help(o->name, o->meta, o->help, o->letter);
+	if (p->impair) {
+		printf("\nimpairments:\n");
+		for (const struct fos_impair_option *o = fos_impair_options; o->name; o++)
+			option_help(o->name, o->meta, o->help, 0);
+	}
+	if (p->engine) {
+		printf("\nengine:\n");
+		for (const struct bench_option *o = bench_engine_options; o->name; o++)
+			option_help(o->name, o->meta, o->help, 0);
+	}
+	printf("\n");
+	option_help("help", NULL, "show this", 'h');
+	option_help("version", NULL, "show the version", 'V');
+	if (p->more)
+		printf("\n%s", p->more);
+}
+
+int cli_fail(const struct cli_program *p, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fprintf(stderr, "%s: ", p->name);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return CLI_CANNOT;
+}
+
+/* Texts of the libraries name the option themselves. */
+static int set(const struct cli_program *p, enum source source, const char *name, const char *value)
+{
+	char err[512] = "";
+	int rc = 0;
+
+	if (source == IMPAIR)
+		rc = fos_impair_spec_set(p->impair, name, value ? value : "", err, sizeof(err));
+	else if (source == ENGINE)
+		rc = bench_engine_opts_set(p->engine, name, value, err, sizeof(err));
+	else if (source == OWN)
+		rc = p->set(p->arg, name, value, err, sizeof(err));
+	if (rc == 0)
+		return -1;
+	if (!err[0])
+		snprintf(err, sizeof(err), "%s", strerror(-rc));
+	if (source == OWN)
+		return cli_fail(p, "--%s%s%s: %s", name, value ? " " : "", value ? value : "", err);
+	return cli_fail(p, "%s", err);
+}
+
+static int one(const struct cli_program *p, const struct table *t, int c, char **argv)
+{
+	if (c == ':')
+		return cli_fail(p, "%s needs a value; see --help", argv[optind - 1]);
+	if (c == '?') {
+		if (optopt && optopt < 256)
+			return cli_fail(p, "no option -%c; see --help", optopt);
+		return cli_fail(p, "%s: no such option, or not with a value; see --help", argv[optind - 1]);
+	}
+	for (int i = 0; i < t->n; i++) {
+		if (t->opt[i].val != c)
+			continue;
+		if (t->source[i] == HELP) {
+			print_help(p);
+			return CLI_DONE;
+		}
+		if (t->source[i] == VERSION) {
+			printf("%s %s\n", p->name, FLOWOS_VERSION);
+			return CLI_DONE;
+		}
+		return set(p, t->source[i], t->opt[i].name, optarg);
+	}
+	return -1;
+}
+
+int cli_parse(const struct cli_program *p, int argc, char **argv, int *first)
+{
+	struct table t;
+	int c, rc = -1;
+
+	build(&t, p);
+	opterr = 0;
+	optind = 0;
+	while (rc < 0 && (c = getopt_long(argc, argv, t.letters, t.opt, NULL)) != -1)
+		rc = one(p, &t, c, argv);
+	*first = optind;
+	if (rc == CLI_DONE && (fflush(stdout) || ferror(stdout)))
+		return CLI_CANNOT;
+	return rc;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * cli.h: what the programs' command lines share: options from tables, --help, --version, one line on stderr when
+ * something is wrong.
+ *
+ * One thread; for programs, not for libraries: cli_parse() prints --help and --version.
+ */
+#ifndef BENCH_CLI_H
+#define BENCH_CLI_H
+
+#include <stddef.h>
+
+#include "replay.h"
+
+/* Exit statuses of all programs. */
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_CANNOT = 2 };
+
+struct cli_option {
+	const char *name; /* long option without "--" */
+	const char *meta; /* its value's name, NULL: it takes none */
+	const char *help; /* NULL: not shown */
+	char letter;      /* short option, or 0 */
+};
+
+struct cli_program {
+	const char *name;    /* "flowos-trace impair" */
+	const char *usage;   /* lines behind "usage: ", each a form of the command */
+	const char *about;   /* what it does: shown in --help above the options */
+	const char *more;    /* below the options: examples; may be NULL */
+	const struct cli_option *options; /* ended by name NULL */
+	struct fos_impair_spec *impair;     /* not NULL: takes the impairments' options and sets them here */
+	struct bench_engine_opts *engine;   /* likewise the engine's */
+	/* Called for each of `options`, in order. 0, or a negative errno with a line in err (without the option's name: "N is not a
+	 * number"). */
+	int (*set)(void *arg, const char *name, const char *value, char *err, size_t errlen);
+	void *arg;
+};
+
+/* Parses argv. Returns -1 to go on, with *first the index of the first operand (operands are moved to the end), or an exit
+ * status: --help and --version were printed (CLI_DONE), or a line says what is wrong (CLI_CANNOT). */
+int cli_parse(const struct cli_program *p, int argc, char **argv, int *first);
+
+/* "NAME: text" on stderr, one line; returns CLI_CANNOT. */
+int cli_fail(const struct cli_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

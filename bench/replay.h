@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * replay.h: what the programs share: the options that make an engine, a trace into memory, impairments scheduled over
+ * it, and one pass of the engine over frames in memory.
+ *
+ * One thread. Functions return 0 or a negative errno, with a line for a person in err.
+ */
+#ifndef BENCH_REPLAY_H
+#define BENCH_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flowos/frames.h>
+#include <flowos/impair.h>
+#include <flowos/reorder_metrics.h>
+#include <flowos/worker.h>
+
+#include "record.h"
+
+enum { BENCH_STAGES_MAX = 16 };
+
+/* How the engine is set up: options that all programs have. */
+struct bench_engine_opts {
+	enum fos_overlap overlap;
+	bool verify;           /* --checksum verify */
+	bool checksum_given;
+	bool vlan_key;
+	const char *level;     /* of the stages; NULL: what each module says */
+	uint32_t hole_packets; /* --hole-wait as given; both 0: default */
+	uint64_t hole_ns;
+	const char *stage[BENCH_STAGES_MAX];
+	unsigned stages;
+	const char *filter;    /* of the flow, or NULL */
+};
+
+/* The options' names, metas and help lines, ended by name NULL; and setting one: -ENOENT: none of these. */
+struct bench_option {
+	const char *name, *meta, *help;
+};
+extern const struct bench_option bench_engine_options[];
+int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const char *value, char *err, size_t errlen);
+
+/* What --hole-wait comes to beside an impairment: raised to its depth and delay. */
+void bench_hole_wait(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, uint32_t *packets,
+		     uint64_t *ns);
+/* The same as text, as it stands in golden files: "1024", "5ms", "1024,5ms". */
+void bench_hole_wait_text(uint32_t packets, uint64_t ns, char *buf, size_t len);
+
+/* A trace in memory. */
+struct bench_trace {
+	struct fos_port *port;   /* its bytes */
+	struct fos_frames frames;
+	char name[256];          /* file name without folders */
+	char sha256[65];         /* of the file; "" when not asked for or not a file */
+	bool damaged;            /* frames hold what came before; frames.error says what is wrong */
+};
+
+/* Reads a whole trace. Damage is no failure: see `damaged`. progress may be NULL. */
+int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (*progress)(void *, uint64_t), void *arg,
+		     char *err, size_t errlen);
+void bench_trace_free(struct bench_trace *t);
+
+/* What an impairment made of frames. */
+struct bench_schedule {
+	struct fos_frames frames;
+	struct fos_port *port;   /* owns changed bytes, knows the notes; NULL when nothing was impaired */
+	struct fos_impair_stats stats;
+	struct fos_reorder_metrics metrics;
+};
+
+/* Runs the impairment over `in`. With an inactive spec the frames are those of `in`. */
+int bench_schedule_make(struct bench_schedule *s, const struct fos_frames *in, const struct fos_impair_spec *spec,
+			char *err, size_t errlen);
+void bench_schedule_free(struct bench_schedule *s);
+
+/* Refuses --corrupt without fix on frames whose checksums are wrong already: -EINVAL. */
+int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spec *spec, char *err, size_t errlen);
+
+/* A worker with one flow and the options' stages; `record`, where not NULL, stands in the first stage beside them. */
+int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, struct bench_record *record,
+		      const struct fos_worker_config *base, struct fos_worker **out, char *err, size_t errlen);
+
+/* Runs all frames through a worker, ends it; no clock is read. 0 or -ENOMEM. */
+int bench_feed(struct fos_worker *w, const struct fos_frame *v, size_t n);
+
+/* Records what the engine delivers of these frames, without the options' stages. `st` may be NULL. */
+int bench_record_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
+		     struct bench_record **out, struct fos_worker_stats *st, char *err, size_t errlen);
+
+#endif
