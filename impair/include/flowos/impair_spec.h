@@ -20,11 +20,11 @@
 #define FOS_SHARE_ONE UINT64_C(1000000000000)
 
 enum fos_impair_limit {
-	FOS_IMPAIR_DEPTH = 32,          /* default of reorder's `depth` */
+	FOS_IMPAIR_DEPTH = 32, /* default of reorder's `depth` */
 	FOS_IMPAIR_DEPTH_MAX = 1000000,
 	FOS_IMPAIR_BURST_MAX = 1000000,
-	FOS_IMPAIR_HOLD_MS = 100,       /* of trace time: a packet that waits for others leaves at last */
-	FOS_IMPAIR_TIME_MAX_S = 3600,   /* longest time that an option takes */
+	FOS_IMPAIR_HOLD_MS = 100,     /* of trace time: a packet that waits for others leaves at last */
+	FOS_IMPAIR_TIME_MAX_S = 3600, /* longest time that an option takes */
 };
 
 enum fos_loss_model {
@@ -43,7 +43,7 @@ struct fos_impair_spec {
 	} reorder;
 	struct {
 		enum fos_loss_model model;
-		uint64_t share;         /* gemodel: what its parameters come to */
+		uint64_t share; /* gemodel: what its parameters come to */
 		uint32_t burst;
 		uint64_t p, r;          /* chances to go from good to bad and back, per packet */
 		uint64_t bad, good;     /* chances of loss in either state: 1-h and 1-k */
@@ -63,8 +63,8 @@ struct fos_impair_spec {
 	struct {
 		uint64_t delay_ns, jitter_ns; /* released after delay + u * jitter, u drawn from [0, 1) */
 	} delay;
-	char *only;          /* pcap filter, or NULL */
-	char *decisions_in;  /* paths as given, or NULL */
+	char *only;         /* pcap filter, or NULL */
+	char *decisions_in; /* paths as given, or NULL */
 	char *decisions_out;
 	struct fos_decisions *replay; /* what `decisions_in` held: replayed instead of drawn */
 	bool keep_decisions;          /* not an option: set it where fos_impair_note() or fos_impair_decisions() will be
@@ -82,7 +82,8 @@ extern const struct fos_impair_option fos_impair_options[];
 /* Nothing is impaired, the seed is 1. */
 void fos_impair_spec_init(struct fos_impair_spec *spec);
 void fos_impair_spec_free(struct fos_impair_spec *spec); /* also resets to what init makes */
-int fos_impair_spec_copy(struct fos_impair_spec *to, const struct fos_impair_spec *from); /* `to` need not be initialised; -ENOMEM */
+int fos_impair_spec_copy(struct fos_impair_spec *to,
+                         const struct fos_impair_spec *from); /* `to` need not be initialised; -ENOMEM */
 
 /* Sets option `name` (a name of fos_impair_options) from its text; a later one replaces an earlier one.
  * "decisions-in" reads its file (blocks). Returns 0; -ENOENT: no such option; -EINVAL or an errno of reading, with one
@@ -92,20 +93,21 @@ int fos_impair_spec_set(struct fos_impair_spec *spec, const char *name, const ch
 /* Replays this list (sorted; takes a reference of its own; NULL: none) instead of drawing. */
 void fos_impair_spec_replay(struct fos_impair_spec *spec, struct fos_decisions *list);
 
-/* The options in canonical form, quoted for a shell: one spec, one line: "--loss 1% --reorder 5%,depth=32,scope=session
- * --seed 1". decisions-out is left out: it changes nothing. With one `name`: that option's value alone, unquoted, "" where it is not
- * set. Returns the length as snprintf does. */
+/* The options in canonical form, quoted for a shell: one spec, one line: "--loss 1% --reorder
+ * 5%,depth=32,scope=session --seed 1". decisions-out is left out: it changes nothing. With one `name`: that option's
+ * value alone, unquoted, "" where it is not set. Returns the length as snprintf does. */
 int fos_impair_spec_text(const struct fos_impair_spec *spec, char *buf, size_t len);
 int fos_impair_spec_value(const struct fos_impair_spec *spec, const char *name, char *buf, size_t len);
 
 /* Would any packet be touched? (A share of 0% touches none.) */
 bool fos_impair_spec_active(const struct fos_impair_spec *spec);
 
-/* Does every packet's every byte still arrive once or more: nothing but reorder, dup and delay? (Loss with `retransmit` counts as loss.) */
+/* Does every packet's every byte still arrive once or more: nothing but reorder, dup and delay? (Loss with
+ * `retransmit` counts as loss.) */
 bool fos_impair_spec_lossless(const struct fos_impair_spec *spec);
 
-/* How far a packet may come behind its place: in packets of its direction (copies counted; 0: none is displaced by number), and
- * in ns (0: none is displaced by time). For who waits for holes: wait at least that long. */
+/* How far a packet may come behind its place: in packets of its direction (copies counted; 0: none is displaced by
+ * number), and in ns (0: none is displaced by time). For who waits for holes: wait at least that long. */
 uint64_t fos_impair_spec_depth(const struct fos_impair_spec *spec);
 uint64_t fos_impair_spec_delay(const struct fos_impair_spec *spec);
 
