@@ -67,11 +67,12 @@ int fos_decisions_sort(struct fos_decisions *l, uint64_t *twice);
 /* The decision for frame `num` in a sorted list, or NULL. */
 const struct fos_decision *fos_decisions_find(const struct fos_decisions *l, uint64_t num);
 
-/* Reads a file ("-": standard input) into a new, sorted list. -EINVAL: "FILE:LINE: what is wrong"; or what reading said. */
+/* Reads a file ("-": standard input) into a new, sorted list. -EINVAL: "FILE:LINE: what is wrong"; or what reading
+ * said. */
 int fos_decisions_read(const char *path, struct fos_decisions **out, char *err, size_t errlen);
 
-/* Writes the list (sorted as it is) with `options`, a line of text or NULL, in its head. A regular file appears whole or not at all;
- * "-" is standard output; what is no regular file is written directly. */
+/* Writes the list (sorted as it is) with `options`, a line of text or NULL, in its head. A regular file appears
+ * whole or not at all; "-" is standard output; what is no regular file is written directly. */
 int fos_decisions_write(const struct fos_decisions *l, const char *path, const char *options, char *err, size_t errlen);
 
 /* One decision as its line in the file, without LF; or as a pcapng comment says it to a person:
