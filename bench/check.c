@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * check.c: TCP streams of a run against those of a reference. See check.h; check_udp.c has the datagrams.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two starts of one stream cannot be further apart (ORDER.md, NEAR). */
+static const int64_t FAR = 16 << 20;
+
+static int direction_cmp(const struct bench_stream *a, const struct bench_stream *b)
+{
+	struct fos_key ka = a->key, kb = b->key;
+
+	ka.vlan = kb.vlan = 0xffff;
+	return bench_direction_cmp(&ka, a->side, &kb, b->side);
+}
+
+void bench_check_find(const struct bench_record *run, const struct bench_stream *ref, size_t *from, size_t *to)
+{
+	size_t lo = 0, hi = run->streams;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (direction_cmp(&run->stream[mid], ref) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*from = lo;
+	while (lo < run->streams && direction_cmp(&run->stream[lo], ref) == 0)
+		lo++;
+	*to = lo;
+}
+
+static void note(struct bench_check *c, const struct bench_stream *st, uint64_t off, uint64_t frame, const char *what)
+{
+	char dir[2 * FOS_ADDR_TEXT];
+
+	if (c->first[0])
+		return;
+	snprintf(c->first, sizeof(c->first), "tcp %s #%u, offset %llu, frame %llu: %s",
+		 bench_direction_text(&st->key, st->side, dir, sizeof(dir)), st->use, (unsigned long long)off,
+		 (unsigned long long)frame, what);
+}
+
+/* How far the run's stream starts behind the reference's, in bytes. */
+static int64_t shift_of(const struct bench_stream *ref, const struct bench_stream *st)
+{
+	return (int32_t)(st->start_seq - ref->start_seq);
+}
+
+/* Are the run's bytes, where both have some, those of the reference, and has it no others? */
+static bool bytes_right(const struct bench_stream *ref, const struct bench_stream *st, struct bench_check *c)
+{
+	int64_t shift = shift_of(ref, st);
+	uint32_t k = 0;
+
+	for (uint32_t i = 0; i < st->spans; i++) {
+		const struct bench_span *sp = &st->span[i];
+		int64_t at = (int64_t)sp->off + shift, end = at + sp->len;
+
+		while (at < end) {
+			while (k < ref->spans && (int64_t)(ref->span[k].off + ref->span[k].len) <= at)
+				k++;
+			if (k == ref->spans || (int64_t)ref->span[k].off > at) {
+				note(c, ref, (uint64_t)at, sp->frame, "a byte that the reference does not have");
+				return false;
+			}
+			const struct bench_span *r = &ref->span[k];
+			int64_t stop = (int64_t)(r->off + r->len) < end ? (int64_t)(r->off + r->len) : end;
+			const uint8_t *x = sp->data + (at - shift - (int64_t)sp->off), *y = r->data + (at - (int64_t)r->off);
+
+			for (int64_t n = 0; x != y && n < stop - at; n++) {
+				if (x[n] != y[n]) {
+					note(c, ref, (uint64_t)(at + n), sp->frame, "another byte than in the reference");
+					return false;
+				}
+			}
+			at = stop;
+		}
+	}
+	return true;
+}
+
+static bool same_gaps(const struct bench_stream *a, const struct bench_stream *b)
+{
+	if (a->gaps != b->gaps)
+		return false;
+	for (uint32_t i = 0; i < a->gaps; i++)
+		if (a->gap[i].off != b->gap[i].off || a->gap[i].len != b->gap[i].len)
+			return false;
+	return true;
+}
+
+/* The stream of the reference that a stream of the run is, of those in [from, to): the same start, else the nearest;
+ * `taken` marks those that have one. Returns its index or SIZE_MAX. */
+static size_t partner(const struct bench_record *ref, size_t from, size_t to, const struct bench_stream *st,
+		      const size_t *taken)
+{
+	size_t best = SIZE_MAX;
+	int64_t least = FAR + 1;
+
+	for (size_t i = from; i < to; i++) {
+		int64_t d = llabs(shift_of(&ref->stream[i], st)) * 2;
+
+		if (ref->stream[i].bytes == 0)
+			continue;
+		if (d == 0 && ref->stream[i].bytes != st->bytes)
+			d = 1;
+		if (taken[i])
+			d += 2;
+		if (d < least) {
+			least = d;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* partner[] of ref: index + 1 of the run's stream that it is, and how many more there are. */
+struct pairing {
+	size_t *first;  /* per stream of ref: index + 1 in run, 0: none */
+	bool *more;     /* more than one */
+	bool *wrong;    /* one of them has wrong bytes */
+};
+
+static int pairing_init(struct pairing *p, size_t n)
+{
+	p->first = calloc(n + 1, sizeof(*p->first));
+	p->more = calloc(n + 1, sizeof(*p->more));
+	p->wrong = calloc(n + 1, sizeof(*p->wrong));
+	return p->first && p->more && p->wrong ? 0 : -ENOMEM;
+}
+
+static void pairing_free(struct pairing *p)
+{
+	free(p->first);
+	free(p->more);
+	free(p->wrong);
+}
+
+/* Finds out of which stream of the reference each one of the run is. */
+static void pair(const struct bench_record *ref, const struct bench_record *run, struct pairing *p,
+		 struct bench_check *c)
+{
+	for (size_t i = 0; i < run->streams; i++) {
+		const struct bench_stream *st = &run->stream[i];
+		size_t from, to, at;
+
+		for (uint32_t g = 0; g < st->gaps; g++)
+			c->gap_bytes += st->gap[g].len;
+		c->needless_gap_bytes += st->needless;
+		if (st->bytes == 0)
+			continue;
+		bench_check_find(ref, st, &from, &to);
+		at = partner(ref, from, to, st, p->first);
+		if (at == SIZE_MAX) {
+			note(c, st, 0, st->span[0].frame, "a stream that the reference does not have");
+			c->total++;
+			c->differ++;
+			continue;
+		}
+		if (!bytes_right(&ref->stream[at], st, c))
+			p->wrong[at] = true;
+		if (p->first[at])
+			p->more[at] = true;
+		else
+			p->first[at] = i + 1;
+	}
+}
+
+static int doubt(struct bench_check *c, size_t ref)
+{
+	size_t *d = realloc(c->doubtful, (c->doubtfuls + 1) * sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	c->doubtful = d;
+	d[c->doubtfuls++] = ref;
+	c->conflicted++;
+	return 0;
+}
+
+static int judge(const struct bench_record *ref, const struct bench_record *run, const struct pairing *p, size_t i,
+		 struct bench_check *c)
+{
+	const struct bench_stream *r = &ref->stream[i];
+	const struct bench_stream *st = p->first[i] ? &run->stream[p->first[i] - 1] : NULL;
+	bool same = st && !p->more[i] && !p->wrong[i] && st->bytes == r->bytes && shift_of(r, st) == 0 &&
+		    same_gaps(r, st);
+
+	c->total++;
+	if (same)
+		c->identical++;
+	else if (r->conflict)
+		return doubt(c, i);
+	else if (p->wrong[i])
+		c->differ++;
+	else
+		c->gapped++;
+	return 0;
+}
+
+int bench_check(const struct bench_record *ref, const struct bench_record *run, struct bench_check *out)
+{
+	struct pairing p;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = pairing_init(&p, ref->streams);
+	if (rc == 0)
+		pair(ref, run, &p, out);
+	for (size_t i = 0; rc == 0 && i < ref->streams; i++)
+		if (ref->stream[i].bytes)
+			rc = judge(ref, run, &p, i, out);
+	if (out->differ == 0)
+		out->first[0] = '\0'; /* what was noted is doubtful, and held against the model */
+	pairing_free(&p);
+	return rc;
+}
+
+void bench_check_condemn(struct bench_check *c, const char *what)
+{
+	c->conflicted--;
+	c->differ++;
+	if (!c->first[0])
+		snprintf(c->first, sizeof(c->first), "%s", what);
+}
+
+void bench_check_free(struct bench_check *c)
+{
+	free(c->doubtful);
+	memset(c, 0, sizeof(*c));
+}
