@@ -35,8 +35,9 @@ static void series_label(const struct bench_run *run, const struct bench_axis *a
 		if (strcmp(axes[i].key, x) == 0 || strcmp(axes[i].key, "seed") == 0)
 			continue;
 		if (strcmp(axes[i].key, "sessions") == 0)
-			at += (size_t)snprintf(buf + at, len - at, "%s%s sessions", comma,
-			                       bench_format_grouped(run->sessions, value, sizeof(value)));
+			at += (size_t)snprintf(buf + at, len - at, "%s%s session%s", comma,
+			                       bench_format_grouped(run->sessions, value, sizeof(value)),
+			                       run->sessions == 1 ? "" : "s");
 		else
 			at += (size_t)snprintf(buf + at, len - at, "%s%s %s", comma, axes[i].key,
 			                       bench_axis_text(run, axes[i].key, value, sizeof(value)));

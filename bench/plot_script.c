@@ -31,6 +31,7 @@ struct panel {
 	const char *label;
 	double (*of)(const struct bench_run *run, double seconds);
 	double low, high; /* from the bottom of the picture */
+	int lines;        /* of the grid */
 	bool last;
 };
 
@@ -93,7 +94,7 @@ static void script_terminal(const struct bench_plot_view *view, FILE *out)
 {
 	int size = narrow(view) ? 12 : 14;
 
-	fputs("set encoding utf8\n", out);
+	fprintf(out, "set encoding utf8\nset pointsize %.1f\n", view->format == BENCH_PLOT_PNG ? 1.0 : 0.6);
 	if (view->format == BENCH_PLOT_PNG)
 		fprintf(out, "set terminal pngcairo noenhanced font 'sans-serif,%d' size %u,%u background '#ffffff'\n",
 		        size - 3, view->width, view->height);
@@ -136,8 +137,8 @@ static void script_axes(const struct bench_plot_data *d, FILE *out)
 	bool any = false;
 
 	fputs("set border 3 lc rgb '" PALE "'\nset tics nomirror out scale 0.5 textcolor rgb '" INK "'\n"
-	      "set grid xtics ytics lt 1 lc rgb '" GRID "' lw 1\nset pointintervalbox 0\n"
-	      "set style fill solid 0.85 noborder\nset errorbars 0.6\n",
+	      "set grid xtics ytics lt 1 lc rgb '" GRID "' lw 1\nset mxtics 1\n"
+	      "set style fill solid 0.85 noborder\n",
 	      out);
 	for (size_t i = 0; i < d->series_count; i++) {
 		const struct bench_plot_series *s = &d->series[i];
@@ -155,7 +156,7 @@ static void script_axes(const struct bench_plot_data *d, FILE *out)
 	} else if (d->kind == BENCH_PLOT_CLASSES) {
 		fprintf(out, "set xrange [-0.6:%zu.6]\nset grid noxtics\n", d->class_count - 1);
 	} else if (d->x_log) {
-		fprintf(out, "set logscale x\nset xrange [%.9g:%.9g]\nset format x '%%.0s%%c'\n", min / 1.3, max * 1.3);
+		fprintf(out, "set logscale x\nset xrange [%.9g:%.9g]\n", min / 1.3, max * 1.3);
 	} else {
 		double room = (max - min) * 0.03;
 
@@ -221,6 +222,13 @@ static void script_data(const struct bench_plot_data *d, const struct panel *p, 
 	}
 }
 
+/* The confidence interval: a line with a bar at each end. */
+static void script_interval(size_t i, const char *colour, FILE *out)
+{
+	fprintf(out, "$d%zu using 1:3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '%s' lw 1.5 notitle",
+	        i, colour);
+}
+
 static void script_series(const struct bench_plot_data *d, size_t i, FILE *out)
 {
 	const char *colour = palette[i % COLOURS];
@@ -230,16 +238,16 @@ static void script_series(const struct bench_plot_data *d, size_t i, FILE *out)
 		fprintf(out, "$d%zu using 1:2:(%.4f) with boxes lc rgb '%s' title ", i, 0.72 / (double)d->series_count,
 		        colour);
 		quote(out, d->series[i].label, 28);
-		fprintf(out, ", $d%zu using 1:2:3:4 with yerrorbars lc rgb '" INK "' lw 1.5 pt 0 ps 0 notitle", i);
+		fputs(", ", out);
+		script_interval(i, INK, out);
 		return;
 	}
 	if (d->series[i].count > 1)
 		fprintf(out, "$d%zu using 1:2 smooth unique with lines lc rgb '%s' lw 2 dt %zu notitle, ", i, colour,
 		        dash);
-	fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.5 pt %d ps 0.9 notitle, ", i, colour,
-	        shapes[i % COLOURS]);
-	fprintf(out, "NaN with linespoints lc rgb '%s' lw 2 dt %zu pt %d ps 0.9 title ", colour, dash,
-	        shapes[i % COLOURS]);
+	script_interval(i, colour, out);
+	fprintf(out, ", $d%zu using 1:2 with points lc rgb '%s' pt %d notitle, ", i, colour, shapes[i % COLOURS]);
+	fprintf(out, "NaN with linespoints lc rgb '%s' lw 2 dt %zu pt %d title ", colour, dash, shapes[i % COLOURS]);
 	quote(out, d->series[i].label, 28);
 }
 
@@ -261,7 +269,7 @@ static void script_samples(const struct bench_plot_data *d, const struct panel *
 	    palette[0], p->of(run, t->median), palette[1]);
 }
 
-/* From 0 to a little above the highest value, with four to six lines. */
+/* From 0 to a little above the highest value, with at most p->lines lines. */
 static void script_y_range(const struct bench_plot_data *d, const struct panel *p, FILE *out)
 {
 	double most = 0, step;
@@ -277,32 +285,37 @@ static void script_y_range(const struct bench_plot_data *d, const struct panel *
 	}
 	if (!(most > 0))
 		most = 1;
-	step = pow(10, floor(log10(most / 5)));
-	if (most / step > 25)
-		step *= 5;
-	else if (most / step > 12)
-		step *= 2.5;
-	else if (most / step > 6)
-		step *= 2;
+	step = pow(10, floor(log10(most / p->lines)));
+	for (size_t i = 0; i < 3 && most / step > p->lines; i++)
+		step *= i == 1 ? 2.5 : 2; /* 1, 2, 5, 10 */
 	fprintf(out, "set yrange [0:%.9g]\nset ytics %.9g\n", most * 1.08, step);
 }
 
-static void script_panel(const struct bench_plot_data *d, const struct panel *p, FILE *out)
+/* The axes' names stand at fixed places, whatever the width of the numbers. */
+static void script_names(const struct bench_plot_data *d, const struct panel *p, const struct bench_plot_view *view,
+                         FILE *out)
+{
+	if (p->last)
+		fputs("unset label\nset key off\n", out);
+	fprintf(out, "set label 4 '%s' at screen %.4f,%.4f center rotate by 90 tc rgb '" INK "'\n", p->label,
+	        18.0 / view->width, (p->low + p->high) / 2);
+	if (p->last) {
+		fputs("set label 5 ", out);
+		quote(out, d->kind == BENCH_PLOT_SAMPLES ? "repetition" : d->x_label, 100);
+		fprintf(out, " at graph 0.5, screen %.4f center tc rgb '" INK "'\n", p->low - 44.0 / view->height);
+	}
+	if (d->kind == BENCH_PLOT_NUMBERS)
+		fprintf(out, "set format x '%s'\n", !p->last ? "" : d->x_log ? "%.0s%c" : "%g");
+}
+
+static void script_panel(const struct bench_plot_data *d, const struct panel *p, const struct bench_plot_view *view,
+                         FILE *out)
 {
 	fprintf(out, "set bmargin at screen %.4f\nset tmargin at screen %.4f\n", p->low, p->high);
 	script_y_range(d, p, out);
-	fprintf(out, "set ylabel '%s' tc rgb '" INK "'\n", p->label);
 	if (d->kind == BENCH_PLOT_CLASSES)
 		script_classes(d, out);
-	if (p->last) {
-		fputs("unset label\nset key off\nset xlabel ", out);
-		quote(out, d->kind == BENCH_PLOT_SAMPLES ? "repetition" : d->x_label, 100);
-		fputs(" tc rgb '" INK "'\n", out);
-		if (d->kind == BENCH_PLOT_NUMBERS)
-			fprintf(out, "set format x '%s'\n", d->x_log ? "%.0s%c" : "%g");
-	} else if (d->kind == BENCH_PLOT_NUMBERS) {
-		fputs("set format x ''\n", out);
-	}
+	script_names(d, p, view, out);
 	if (d->kind == BENCH_PLOT_SAMPLES) {
 		script_samples(d, p, out);
 		return;
@@ -321,7 +334,7 @@ void bench_plot_script(const struct bench_result *r, const struct bench_plot_dat
 {
 	bool key = d->series_count > 1 && d->series_count <= KEY_MAX;
 	double height = view->height;
-	double bottom = 58 / height, top = 1 - 86 / height, gap = 22 / height, middle;
+	double bottom = 62 / height, top = 1 - 86 / height, gap = 22 / height, middle;
 
 	if (key && narrow(view))
 		bottom += 18.0 * (double)((d->series_count + 1) / 2) / height;
@@ -333,7 +346,7 @@ void bench_plot_script(const struct bench_result *r, const struct bench_plot_dat
 	script_head(r, d, view, out);
 	script_axes(d, out);
 	script_layout(d, view, out);
-	script_panel(d, &(struct panel){ "Gbit/s", gbps_at, middle + gap, top, false }, out);
-	script_panel(d, &(struct panel){ "Mpps", mpps_at, bottom, middle, true }, out);
+	script_panel(d, &(struct panel){ "Gbit/s", gbps_at, middle + gap, top, 8, false }, view, out);
+	script_panel(d, &(struct panel){ "Mpps", mpps_at, bottom, middle, 6, true }, view, out);
 	fputs("unset multiplot\n", out);
 }
