@@ -137,18 +137,22 @@ static int machine_build(struct bench_machine *m)
 {
 	int rc = 0;
 
-#ifdef __clang__
+#ifdef BENCH_COMPILER
+	rc = bench_text_set(&m->compiler, BENCH_COMPILER);
+#else
 	rc = bench_text_set(&m->compiler, __VERSION__);
-#elif defined(__GNUC__)
-	rc = bench_text_set(&m->compiler, "gcc " __VERSION__);
+#endif
+#ifdef BENCH_CFLAGS
+	if (rc == 0)
+		rc = bench_text_set(&m->flags, BENCH_CFLAGS);
 #endif
 #ifdef FLOWOS_COMMIT
 	if (rc == 0 && *FLOWOS_COMMIT)
 		rc = bench_text_set(&m->commit, FLOWOS_COMMIT);
 #endif
-#ifdef FLOWOS_CFLAGS
-	if (rc == 0)
-		rc = bench_text_set(&m->flags, FLOWOS_CFLAGS);
+#ifdef FLOWOS_SOURCE_DIR
+	if (rc == 0 && !m->commit)
+		rc = bench_machine_commit(FLOWOS_SOURCE_DIR, &m->commit);
 #endif
 	return rc;
 }

@@ -8,8 +8,11 @@
 #include "result.h"
 
 /* Reads ROOT/proc/cpuinfo, ROOT/proc/meminfo, ROOT/etc/os-release, ROOT/sys (root: "" but in tests), uname, and what the
- * build says (macros FLOWOS_COMMIT and FLOWOS_CFLAGS, strings, where they are defined). What cannot be read stays
- * empty. -ENOMEM. */
+ * build says: macros BENCH_COMPILER, BENCH_CFLAGS, and FLOWOS_COMMIT or FLOWOS_SOURCE_DIR, strings, where they are
+ * defined. What cannot be read stays empty. -ENOMEM. */
 int bench_machine_read(struct bench_machine *m, const char *root);
+/* What is checked out in the git working tree `dir`, without running git: the commit's digest in *out, which is left
+ * alone when there is none. -ENOMEM. */
+int bench_machine_commit(const char *dir, char **out);
 
 #endif

@@ -252,11 +252,43 @@ static void test_machine(void **state)
 	rmdir(root);
 }
 
+static void test_commit(void **state)
+{
+	static const char digest[] = "0123456789abcdef0123456789abcdef01234567";
+	static const char *const made[] = { "/.git/packed-refs", "/.git/HEAD", "/.git" };
+	char root[] = "/tmp/test_bench_commit.XXXXXX", full[512], text[256], *commit = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(bench_machine_commit(root, &commit), 0);
+	assert_null(commit);
+	snprintf(full, sizeof(full), "%s/.git", root);
+	mkdir(full, 0700);
+	put_file(root, "/.git/HEAD", "ref: refs/heads/main\n");
+	snprintf(text, sizeof(text), "# pack-refs with: peeled\n%s refs/heads/main\n", digest);
+	put_file(root, "/.git/packed-refs", text);
+	assert_int_equal(bench_machine_commit(root, &commit), 0);
+	assert_string_equal(commit, digest);
+	put_file(root, "/.git/HEAD", "fedcba9876543210fedcba9876543210fedcba98\n");
+	assert_int_equal(bench_machine_commit(root, &commit), 0);
+	assert_string_equal(commit, "fedcba9876543210fedcba9876543210fedcba98");
+	put_file(root, "/.git/HEAD", "rubbish\n");
+	assert_int_equal(bench_machine_commit(root, &commit), 0);
+	assert_string_equal(commit, "fedcba9876543210fedcba9876543210fedcba98");
+	free(commit);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(full, sizeof(full), "%s%s", root, made[i]);
+		assert_int_equal(remove(full), 0);
+	}
+	rmdir(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers), cmocka_unit_test(test_repeat),   cmocka_unit_test(test_table),
 		cmocka_unit_test(test_verdict), cmocka_unit_test(test_progress), cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_commit),
 	};
 
 	return cmocka_run_group_tests_name("bench_table", tests, NULL, NULL);
