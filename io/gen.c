@@ -50,7 +50,7 @@ static uint8_t *build_wave(const struct fos_gen_spec *spec, const struct fos__ge
 			uint64_t ts_ns = FIRST_NS + f->n * spec->gap_ns;
 
 			fos__gen_frame(spec, &s->v[k], &live[i], ts_ns, at);
-			f->v[f->n++] = (struct fos_frame){
+			f->v[f->n] = (struct fos_frame){
 				.data = at,
 				.ts_ns = ts_ns,
 				.num = f->n + 1,
@@ -59,6 +59,7 @@ static uint8_t *build_wave(const struct fos_gen_spec *spec, const struct fos__ge
 				.flags = FOS_FRAME_STABLE,
 				.linktype = 1,
 			};
+			f->n++;
 		}
 	}
 	return at;

@@ -80,7 +80,8 @@ static void pcap_head(struct bytes *b, uint32_t magic, unsigned minor, uint32_t 
 	put32(b, linktype);
 }
 
-static void pcap_record(struct bytes *b, uint32_t s, uint32_t fraction, uint32_t caplen, uint32_t wire, const char *data)
+static void pcap_record(struct bytes *b, uint32_t s, uint32_t fraction, uint32_t caplen, uint32_t wire,
+                        const char *data)
 {
 	put32(b, s);
 	put32(b, fraction);
@@ -196,7 +197,8 @@ static void drain(struct fos_port *p, struct result *r)
 			assert_true(f->wire_len >= f->len);
 			assert_true(b.now_ns >= f->ts_ns);
 			r->f[r->n] = *f;
-			snprintf(r->text[r->n], sizeof r->text[0], "%.*s", f->len < 15 ? (int)f->len : 15, (const char *)f->data);
+			snprintf(r->text[r->n], sizeof r->text[0], "%.*s", f->len < 15 ? (int)f->len : 15,
+			         (const char *)f->data);
 		}
 	}
 	r->ended = got;
@@ -292,9 +294,11 @@ static void test_pcap_damage(void **state)
 		{ "absurd", 99999999, 0, 1, "damaged at byte 45, after 1 packet: record claims 99999999 bytes" },
 		{ "negative", UINT32_MAX, 0, 1, "record claims 4294967295 bytes" },
 		{ "just too long", 262145, 0, 1, "record claims 262145 bytes" },
-		{ "beyond the end", 200, 0, 1, "damaged at byte 45, after 1 packet: record claims 200 bytes, and the file ends after 3" },
+		{ "beyond the end", 200, 0, 1,
+		  "damaged at byte 45, after 1 packet: record claims 200 bytes, and the file ends after 3" },
 		{ "cut in the data", 3, 1, 1, "record claims 3 bytes, and the file ends after 2" },
-		{ "cut in the header", 3, 4, 1, "damaged at byte 45, after 1 packet: the file ends inside a record's header" },
+		{ "cut in the header", 3, 4, 1,
+		  "damaged at byte 45, after 1 packet: the file ends inside a record's header" },
 		{ "cut in the first header", 3, 38, 0, "damaged at byte 24, after 0 packets" },
 	};
 	struct result r;
@@ -411,19 +415,52 @@ static void test_pcapng_damage(void **state)
 		epb(&b, 0, 1, "good", 4, 4);
 		put32(&s, 0);
 		switch (i) {
-		case 0: block(&b, 0xbad, &s, 4); put64(&b, 0); break;
-		case 1: block(&b, 0xbad, &s, (uint32_t)-12); break;
-		case 2: block(&b, 0xbad, &s, 17); put64(&b, 0); put64(&b, 0); put64(&b, 0); break;
-		case 3: block(&b, 0xbad, &s, 4000 - 16); break;
-		case 4: epb(&b, 1, 1, "bad", 3, 3); break;
-		case 5: epb(&b, 0, 1, "12345678", 9, 9); break;
-		case 6: epb(&b, 0, 1, "bad", UINT32_MAX, UINT32_MAX); break;
-		case 7: put64(&b, 6); break;
-		case 8: block(&b, 6, &s, 0); break;
-		case 9: block(&b, 1, &s, 0); break;
-		case 10: put32(&s, 0); put32(&s, 0x00500009); block(&b, 1, &s, 0); break;
-		case 11: block(&b, 0x0a0d0d0a, &s, 0); break;
-		case 12: shb(&b); b.v[b.n - 16] = 9; break;
+		case 0:
+			block(&b, 0xbad, &s, 4);
+			put64(&b, 0);
+			break;
+		case 1:
+			block(&b, 0xbad, &s, (uint32_t)-12);
+			break;
+		case 2:
+			block(&b, 0xbad, &s, 17);
+			put64(&b, 0);
+			put64(&b, 0);
+			put64(&b, 0);
+			break;
+		case 3:
+			block(&b, 0xbad, &s, 4000 - 16);
+			break;
+		case 4:
+			epb(&b, 1, 1, "bad", 3, 3);
+			break;
+		case 5:
+			epb(&b, 0, 1, "12345678", 9, 9);
+			break;
+		case 6:
+			epb(&b, 0, 1, "bad", UINT32_MAX, UINT32_MAX);
+			break;
+		case 7:
+			put64(&b, 6);
+			break;
+		case 8:
+			block(&b, 6, &s, 0);
+			break;
+		case 9:
+			block(&b, 1, &s, 0);
+			break;
+		case 10:
+			put32(&s, 0);
+			put32(&s, 0x00500009);
+			block(&b, 1, &s, 0);
+			break;
+		case 11:
+			block(&b, 0x0a0d0d0a, &s, 0);
+			break;
+		case 12:
+			shb(&b);
+			b.v[b.n - 16] = 9;
+			break;
 		}
 		read_trace(save("d.pcapng", b.v, b.n), &r);
 		assert_int_equal(r.n, 1);
@@ -472,7 +509,8 @@ static void test_no_capture(void **state)
 		const char *says;
 	} t[] = {
 		{ "empty", "", 0, -EINVAL, "/empty: not a capture: the file is empty" },
-		{ "x.txt", "Dear all,\nthis is a letter, and no capture at all.\n", 50, 0, "/x.txt: not a capture: neither pcap" },
+		{ "x.txt", "Dear all,\nthis is a letter, and no capture at all.\n", 50, 0,
+		  "/x.txt: not a capture: neither pcap" },
 		{ "short", "\xd4\xc3", 2, 0, "/short: not a capture: neither pcap" },
 		{ "head", "\xd4\xc3\xb2\xa1\2\0\4\0", 8, -EBADMSG, "/head: damaged: a pcap file's header is 24 bytes" },
 		{ "ng", "\x0a\x0d\x0d\x0a\x1c\0\0\0", 8, -EBADMSG, "/ng: damaged at byte 0" },
@@ -580,7 +618,8 @@ static void test_erf(void **state)
 	for (uint32_t i = 0; i < 150; i++) {
 		char data[61];
 
-		snprintf(data, sizeof data, "%c%c%c%c%c%c......\x08 frame %03u ..............................", 2, 2, 2, 2, 2, 2, i);
+		snprintf(data, sizeof data, "%c%c%c%c%c%c......\x08 frame %03u ..............................", 2, 2, 2,
+		         2, 2, 2, i);
 		b.big = false;
 		put32(&b, 1u << 31); /* half a second */
 		put32(&b, 1700000000 + i);
@@ -666,10 +705,12 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pcap_variants), cmocka_unit_test(test_pcap_old),	 cmocka_unit_test(test_pcap_damage),
-		cmocka_unit_test(test_pcapng),	      cmocka_unit_test(test_pcapng_damage), cmocka_unit_test(test_mangled),
-		cmocka_unit_test(test_no_capture),    cmocka_unit_test(test_pipe),	 cmocka_unit_test(test_compressed),
-		cmocka_unit_test(test_erf),	      cmocka_unit_test(test_collection),
+		cmocka_unit_test(test_pcap_variants), cmocka_unit_test(test_pcap_old),
+		cmocka_unit_test(test_pcap_damage),   cmocka_unit_test(test_pcapng),
+		cmocka_unit_test(test_pcapng_damage), cmocka_unit_test(test_mangled),
+		cmocka_unit_test(test_no_capture),    cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_compressed),    cmocka_unit_test(test_erf),
+		cmocka_unit_test(test_collection),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
