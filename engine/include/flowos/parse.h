@@ -17,7 +17,7 @@ enum fos_parse_flag {
 };
 
 /* Parses p->f and fills the rest of *p; returns p->verdict. What each verdict means for the fields:
- *  - TCP, UDP: all are set (seq, ack and tcp_flags are 0 for UDP). p->hash and p->id are 0: they are the engine's to set.
+ *  - TCP, UDP: all are set (seq, ack and tcp_flags are 0 for UDP). hash and id are 0: the engine sets them.
  *  - FRAGMENT: ip, ip_version, ip_len, l4 (start of the fragment's payload; IPv6: behind the fragment header), proto
  *    (IPv6: the fragment header's next header), and app, app_len, app_wire_len are the fragment's payload.
  *  - OTHER: ip, ip_version, ip_len, l4, proto.
