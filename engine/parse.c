@@ -217,8 +217,10 @@ enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags)
 		.flags = flags,
 	};
 	enum fos_verdict verdict;
+	uint64_t id = p->id;
 
 	memset(&p->buf, 0, sizeof *p - offsetof(struct fos_pkt, buf));
+	p->id = id; /* the engine's */
 	p->vlan = 0xffff;
 	if (FOS__LIKELY(f->linktype == 1))
 		verdict = fos__parse_ether(p, &v);

@@ -187,6 +187,7 @@ static void check_inside(const struct fos_pkt *p, const uint8_t *data, uint32_t 
 
 	assert_true(p->verdict < FOS_PKT_VERDICTS);
 	assert_null(p->buf);
+	assert_true(p->id == UINT64_C(0xa5a5a5a5a5a5a5a5)); /* as parse() left it */
 	if (p->verdict > FOS_PKT_OTHER)
 		return;
 	assert_true(p->ip >= data && p->ip + p->ip_len <= data + len && p->l4 <= p->ip_len);

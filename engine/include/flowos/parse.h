@@ -16,8 +16,8 @@ enum fos_parse_flag {
 	FOS_PARSE_NO_DECAP = 1u << 0, /* stop at the outermost IP header */
 };
 
-/* Parses p->f and fills the rest of *p; returns p->verdict. What each verdict means for the fields:
- *  - TCP, UDP: all are set (seq, ack and tcp_flags are 0 for UDP). hash and id are 0: the engine sets them.
+/* Parses p->f and fills the rest of *p, but for p->id; returns p->verdict. What each verdict means for the fields:
+ *  - TCP, UDP: all are set (seq, ack and tcp_flags are 0 for UDP). p->hash is 0.
  *  - FRAGMENT: ip, ip_version, ip_len, l4 (start of the fragment's payload; IPv6: behind the fragment header), proto
  *    (IPv6: the fragment header's next header), and app, app_len, app_wire_len are the fragment's payload.
  *  - OTHER: ip, ip_version, ip_len, l4, proto.
@@ -26,8 +26,8 @@ enum fos_parse_flag {
  * beyond the frame means that the packet was captured in part: app_len < app_wire_len. */
 enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags);
 
-/* Parses the IP packet of `len` bytes at `ip` into *p, whose f, buf, vlan, hash and id are left alone, and whose encap is
- * added to: for reassembled datagrams. `depth` counts encapsulations already taken off. */
+/* Parses the IP packet of `len` bytes at `ip` into *p, whose f, buf, vlan, hash and id are left alone, and whose encap
+ * is added to: for reassembled datagrams. `depth` counts encapsulations already taken off. */
 enum fos_verdict fos_parse_ip(struct fos_pkt *p, const uint8_t *ip, uint32_t len, unsigned flags, unsigned depth);
 
 /* Is the transport checksum of a parsed TCP or UDP packet (and, for IPv4, its header checksum) right? Of a fragment and
