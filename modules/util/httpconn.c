@@ -79,7 +79,8 @@ static void http_begin(struct http *h, struct http_conn *c, const struct fos_ses
 	h->sessions++;
 }
 
-/* Is this a packet's answer to request bytes that were not fed yet? */
+/* Is this a packet's answer to request bytes that were not fed yet? One more than was fed is the sequence number of a
+ * FIN, which is no byte, unless a request has begun that is not whole. */
 static bool http_early(const struct http_conn *c, int dir, bool has_ack, uint32_t ack)
 {
 	const struct http_dir *req = &c->dir[!dir];
@@ -88,7 +89,8 @@ static bool http_early(const struct http_conn *c, int dir, bool has_ack, uint32_
 		return false;
 	if (!req->begun) /* not one byte of the other side: where it begins is not known */
 		return true;
-	return (int32_t)(ack - req->start_seq - (uint32_t)req->fed) > 0;
+	int32_t more = (int32_t)(ack - req->start_seq - (uint32_t)req->fed);
+	return more > 1 || (more == 1 && htp_connp_get_in_tx(c->log.connp));
 }
 
 static bool http_too_much(const struct http *h, struct fos_stream *s)

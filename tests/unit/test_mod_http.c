@@ -278,6 +278,27 @@ static void test_one_direction(void **state)
 	mh_free(&mh);
 }
 
+/* A client that has closed its side: its FIN is acknowledged, and is no byte to wait for. */
+static void test_half_closed(void **state)
+{
+	static const char q[] = "GET /a HTTP/1.0\r\n\r\n", r[] = "HTTP/1.0 200 OK\r\n\r\nhello";
+	struct mh mh;
+
+	(void)state;
+	struct fos_session *s = start(&mh, 0);
+	mh_put(mh_stream(s, 1), r, sizeof(r) - 1, sizeof(q));
+	mh_data(mh_stream(s, 1));
+	mh_feed(mh_stream(s, 0), q, sizeof(q) - 2);
+	assert_int_equal(mh_kept(mh_stream(s, 1)), sizeof(r) - 1); /* one byte is missing */
+	mh_feed(mh_stream(s, 0), "\n", 1);
+	assert_int_equal(mh_kept(mh_stream(s, 1)), 0);
+	mh_session_end(s, FOS_END_FIN);
+	assert_int_equal(mh_finish(&mh), 0);
+	assert_int_equal(mh_u64(&mh, "transactions"), 1);
+	assert_int_equal(mh_u64(&mh, "response_body_bytes"), 5);
+	mh_free(&mh);
+}
+
 static void test_connect(void **state)
 {
 	static const char q[] = "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n";
@@ -379,8 +400,9 @@ int main(void)
 		cmocka_unit_test(test_every_cut),      cmocka_unit_test(test_random_interleaving),
 		cmocka_unit_test(test_report),         cmocka_unit_test(test_gap_in_body),
 		cmocka_unit_test(test_gap_in_headers), cmocka_unit_test(test_one_direction),
-		cmocka_unit_test(test_connect),        cmocka_unit_test(test_not_http),
-		cmocka_unit_test(test_random_bytes),   cmocka_unit_test(test_bad_arguments),
+		cmocka_unit_test(test_connect),        cmocka_unit_test(test_half_closed),
+		cmocka_unit_test(test_not_http),       cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_bad_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
