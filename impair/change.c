@@ -54,6 +54,15 @@ static void flip(struct fos__parcel *p, uint32_t bit)
 	p->bytes->at[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
 }
 
+/* Is there a checksum, over bytes that were all captured? */
+static bool covered(const struct fos_pkt *q)
+{
+	const uint8_t *l4 = q->ip + q->l4;
+	bool none = q->proto == IPPROTO_UDP && l4[6] == 0 && l4[7] == 0;
+
+	return q->app_len >= q->app_wire_len && !none;
+}
+
 /* Would an engine that verifies checksums take it? */
 static bool refused(const struct fos__parcel *p)
 {
@@ -110,7 +119,7 @@ bool fos__corrupt_draw(struct fos__parcel *p, bool fix, uint64_t h, uint32_t *bi
 	uint32_t len;
 
 	parse(p, &q);
-	if (!is_transport(&q) || (fix && q.app_len == 0))
+	if (!is_transport(&q) || (fix ? q.app_len == 0 : !covered(&q)))
 		return false;
 	from = fix ? q.app : q.ip + q.l4;
 	len = fix ? q.app_len : q.l4_len + q.app_len;

@@ -306,7 +306,7 @@ int fos_impair_spec_set(struct fos_impair_spec *spec, const char *name, const ch
 {
 	struct fos_impair_spec copy = *spec;
 	struct text t = { .at = text };
-	int r = -ENOENT;
+	int r = -ENOTSUP;
 
 	snprintf(err, errlen, "--%s: no such impairment", name);
 	for (size_t i = 0; i < sizeof setters / sizeof *setters; i++) {

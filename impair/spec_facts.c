@@ -67,7 +67,7 @@ void fos_impair_spec_replay(struct fos_impair_spec *spec, struct fos_decisions *
 /* What a list of decisions comes to. */
 struct facts {
 	uint32_t actions;
-	uint64_t depth, hold_ns, delay_ns;
+	uint64_t depth, dup, hold_ns, delay_ns;
 };
 
 static void facts_of(const struct fos_decisions *list, struct facts *f)
@@ -79,6 +79,8 @@ static void facts_of(const struct fos_decisions *list, struct facts *f)
 		f->actions |= d->actions;
 		if ((d->actions & FOS_DECISION_REORDER) && d->reorder_k > f->depth)
 			f->depth = d->reorder_k;
+		if ((d->actions & FOS_DECISION_DUP) && d->dup_k > f->dup)
+			f->dup = d->dup_k;
 		if (d->hold_ns > f->hold_ns)
 			f->hold_ns = d->hold_ns;
 		if (d->delay_ns > f->delay_ns)
@@ -109,19 +111,23 @@ bool fos_impair_spec_lossless(const struct fos_impair_spec *s)
 	return !(f.actions & (FOS_DECISION_LOSS | FOS_DECISION_CORRUPT | FOS_DECISION_TRUNCATE));
 }
 
-/* A packet is overtaken by at most `depth` others; each of those may come with a copy. */
+/* While a packet waits for k <= N later ones, those come and what was held back among the N before it; each may have a
+ * copy, and copies of earlier ones may come, too. */
 uint64_t fos_impair_spec_depth(const struct fos_impair_spec *s)
 {
 	uint64_t depth = s->reorder.share && !s->reorder.delay_ns ? s->reorder.depth : 0;
-	bool dup = s->dup.share > 0;
+	uint64_t copies = s->dup.share > 0, late = s->dup.depth;
 	struct facts f;
 
 	if (s->replay) {
 		facts_of(s->replay, &f);
 		depth = f.depth;
-		dup = (f.actions & FOS_DECISION_DUP) != 0;
+		copies = (f.actions & FOS_DECISION_DUP) != 0;
+		late = f.dup;
 	}
-	return dup ? 2 * depth : depth;
+	if (depth == 0)
+		return 0;
+	return (2 * depth - 1) * (1 + copies) + copies * late;
 }
 
 uint64_t fos_impair_spec_delay(const struct fos_impair_spec *s)

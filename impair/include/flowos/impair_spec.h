@@ -86,7 +86,7 @@ int fos_impair_spec_copy(struct fos_impair_spec *to,
                          const struct fos_impair_spec *from); /* `to` need not be initialised; -ENOMEM */
 
 /* Sets option `name` (a name of fos_impair_options) from its text; a later one replaces an earlier one.
- * "decisions-in" reads its file (blocks). Returns 0; -ENOENT: no such option; -EINVAL or an errno of reading, with one
+ * "decisions-in" reads its file (blocks). Returns 0; -ENOTSUP: no such option; -EINVAL or an errno of reading, with one
  * line for a person in err ("--reorder 5: a share needs %, such as 5%"); the spec is then as it was. */
 int fos_impair_spec_set(struct fos_impair_spec *spec, const char *name, const char *text, char *err, size_t errlen);
 
@@ -106,8 +106,9 @@ bool fos_impair_spec_active(const struct fos_impair_spec *spec);
  * `retransmit` counts as loss.) */
 bool fos_impair_spec_lossless(const struct fos_impair_spec *spec);
 
-/* How far a packet may come behind its place: in packets of its direction (copies counted; 0: none is displaced by
- * number), and in ns (0: none is displaced by time). For who waits for holes: wait at least that long. */
+/* How far a packet may come behind its place, for who waits for holes: wait at least that long. In packets of its
+ * direction that may arrive between a later packet and it (0: none is displaced by number): at most N-1 later ones, as
+ * many that were held back before it, and all their copies. And in ns (0: none is displaced by time). */
 uint64_t fos_impair_spec_depth(const struct fos_impair_spec *spec);
 uint64_t fos_impair_spec_delay(const struct fos_impair_spec *spec);
 
