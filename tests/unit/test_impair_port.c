@@ -1,0 +1,897 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * test_impair_port.c: what comes out of the impairment port: the right shares, the right order, the right bytes, and
+ * always the same.
+ */
+#include "test_impair.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+
+/* Everything at once that can be done at once. */
+#define ALL                                                                                                            \
+	"reorder=10%,depth=12", "loss=3%,burst=2,retransmit=5ms", "dup=4%,depth=3", "corrupt=2%", "truncate=2%",       \
+	    "delay=300us,jitter=200us"
+
+static struct output run(const struct frames *fs, const struct fos_impair_spec *spec, unsigned batch)
+{
+	struct fos_port *p = impair(array_open(fs, batch), spec);
+	struct output o = drain(p);
+
+	assert_int_equal(o.end, -ENODATA);
+	fos_port_close(p);
+	return o;
+}
+
+/* Is `got` within 5 standard deviations of n draws with chance `share`? */
+static void assert_binomial(uint64_t got, uint64_t n, double share)
+{
+	double mean = (double)n * share, sigma = sqrt((double)n * share * (1 - share));
+
+	if (fabs((double)got - mean) > 5 * sigma + 1e-9)
+		fail_msg("%llu of %llu at %g %%: %g sigma", (unsigned long long)got, (unsigned long long)n, share * 100,
+		         ((double)got - mean) / sigma);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct seen *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* The packets of `o` without copies are those of `fs`, each once. */
+static void assert_complete(const struct frames *fs, const struct output *o)
+{
+	struct seen *in = calloc(fs->n, sizeof *in), *out = calloc(o->n, sizeof *out);
+	size_t n = 0;
+
+	for (size_t i = 0; i < fs->n; i++)
+		in[i].hash = fos_mix64_add(frame_hash(&fs->f[i]), fs->f[i].num);
+	for (size_t i = 0; i < o->n; i++) {
+		if (!(o->p[i].f.flags & FOS_FRAME_DUPLICATE))
+			out[n++].hash = fos_mix64_add(o->p[i].hash, o->p[i].f.num);
+	}
+	assert_int_equal(n, fs->n);
+	qsort(in, n, sizeof *in, by_hash);
+	qsort(out, n, sizeof *out, by_hash);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(in[i].hash, out[i].hash);
+	free(in);
+	free(out);
+}
+
+static void assert_time_forward(const struct output *o)
+{
+	for (size_t i = 1; i < o->n; i++)
+		assert_true(o->p[i].f.ts_ns >= o->p[i - 1].f.ts_ns);
+}
+
+static void test_shares(void **state)
+{
+	static const unsigned seeds = 200;
+	struct fos_impair_stats sum = { 0 };
+	struct frames fs = { 0 };
+
+	(void)state;
+	frames_mixed(&fs, 40, 50, 100000, 40);
+	for (unsigned seed = 1; seed <= seeds; seed++) {
+		struct fos_impair_spec spec = SPEC("reorder=5%", "loss=2%", "dup=3%", "corrupt=1%", "truncate=1.5%");
+		struct fos_impair_stats st;
+		struct output o;
+		struct fos_port *p;
+		uint64_t left;
+
+		spec.seed = seed;
+		p = impair(array_open(&fs, 64), &spec);
+		o = drain(p);
+		fos_impair_stats(p, &st);
+		assert_int_equal(st.eligible, fs.n);
+		assert_int_equal(o.n, fs.n - st.lost + st.duplicated);
+		assert_int_equal(st.released, o.n);
+		assert_int_equal(st.held, 0);
+		left = st.eligible - st.lost;
+		assert_binomial(st.lost, st.eligible, 0.02);
+		assert_binomial(st.selected, left, 0.05);
+		assert_binomial(st.duplicated, left, 0.03);
+		sum.eligible += st.eligible;
+		sum.lost += st.lost;
+		sum.selected += st.selected;
+		sum.duplicated += st.duplicated;
+		sum.corrupted += st.corrupted + st.corrupt_skipped;
+		sum.truncated += st.truncated;
+		fos_port_close(p);
+		output_free(&o);
+		fos_impair_spec_free(&spec);
+	}
+	assert_binomial(sum.lost, sum.eligible, 0.02);
+	assert_binomial(sum.selected, sum.eligible - sum.lost, 0.05);
+	assert_binomial(sum.duplicated, sum.eligible - sum.lost, 0.03);
+	assert_binomial(sum.corrupted, sum.eligible - sum.lost, 0.01);
+	assert_binomial(sum.truncated, sum.eligible - sum.lost, 0.015 * 0.99);
+	frames_free(&fs);
+}
+
+/* The same again, whatever the batches, whether or not bytes last, in one piece or two; another seed: another. */
+static void test_deterministic(void **state)
+{
+	struct fos_impair_spec spec = SPEC(ALL);
+	struct frames fs = { 0 };
+	struct output first, o;
+	struct array_port *a;
+	struct fos_port *p;
+
+	(void)state;
+	frames_mixed(&fs, 30, 60, 20000, 100);
+	first = run(&fs, &spec, 64);
+	assert_time_forward(&first);
+	for (unsigned batch = 1; batch <= 64; batch += 9) {
+		o = run(&fs, &spec, batch);
+		assert_int_equal(o.hash, first.hash);
+		output_free(&o);
+	}
+	for (unsigned kind = 1; kind < 4; kind++) {
+		a = array_open(&fs, 13);
+		a->scribble = kind & 1;
+		a->two_pieces = kind & 2;
+		p = impair(a, &spec);
+		o = drain(p);
+		assert_int_equal(o.n, first.n);
+		for (size_t i = 0; i < o.n; i++) {
+			assert_int_equal(o.p[i].hash, first.p[i].hash);
+			assert_int_equal(o.p[i].f.ts_ns, first.p[i].f.ts_ns);
+			assert_int_equal(o.p[i].f.flags & ~1u, first.p[i].f.flags & ~1u);
+			assert_int_equal(fos_frame_caplen(&o.p[i].f), fos_frame_caplen(&first.p[i].f));
+		}
+		fos_port_close(p);
+		output_free(&o);
+	}
+	spec.seed = 2;
+	o = run(&fs, &spec, 64);
+	assert_int_not_equal(o.hash, first.hash);
+	output_free(&o);
+	output_free(&first);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+static void test_rewind(void **state)
+{
+	struct fos_impair_spec spec = SPEC(ALL);
+	struct frames fs = { 0 };
+	struct output first, o;
+	struct fos_port *p;
+	struct fos_batch *b = malloc(sizeof *b);
+
+	(void)state;
+	frames_mixed(&fs, 30, 60, 20000, 100);
+	p = impair(array_open(&fs, 64), &spec);
+	first = drain(p);
+	assert_int_equal(fos_port_rx(p, b), -ENODATA);
+	assert_int_equal(fos_port_rewind(p), 0);
+	assert_true(fos_port_rx(p, b) > 0); /* and in the middle */
+	assert_int_equal(fos_port_rewind(p), 0);
+	o = drain(p);
+	assert_int_equal(o.hash, first.hash);
+	fos_port_close(p);
+	output_free(&o);
+	output_free(&first);
+	free(b);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+static bool odd_session(const struct fos_frame *f)
+{
+	return (f->data[14 + 12] == 10 ? f->data[14 + 15] : f->data[14 + 19]) & 1;
+}
+
+/* What is done to a session does not depend on which others there are. */
+static void test_sampled(void **state)
+{
+	struct fos_impair_spec spec = SPEC(ALL);
+	struct frames fs = { 0 };
+	struct output all, half;
+	struct array_port *a;
+	struct fos_port *p;
+	size_t k = 0;
+
+	(void)state;
+	frames_mixed(&fs, 30, 60, 20000, 100);
+	all = run(&fs, &spec, 64);
+	a = array_open(&fs, 64);
+	a->want = odd_session;
+	p = impair(a, &spec);
+	half = drain(p);
+	/* Each session's packets in the order in which they left: times differ a little (a held packet leaves with
+	 * one of its own direction), what was done does not. */
+	for (unsigned s = 1; s < 30; s += 2) {
+		uint32_t want = htonl(0x0a000000u + s);
+		size_t i = 0, j = 0, n = 0;
+
+		for (;; i++, j++, n++) {
+			while (i < all.n && all.p[i].session != want)
+				i++;
+			while (j < half.n && half.p[j].session != want)
+				j++;
+			if (i == all.n || j == half.n)
+				break;
+			assert_int_equal(all.p[i].hash, half.p[j].hash);
+			assert_int_equal(all.p[i].f.num, half.p[j].f.num);
+			assert_int_equal(all.p[i].f.ts_ns, half.p[j].f.ts_ns);
+			assert_int_equal(all.p[i].f.flags, half.p[j].f.flags);
+			k++;
+		}
+		assert_true(i == all.n && j == half.n && n > 0);
+	}
+	assert_true(k > 500);
+	fos_port_close(p);
+	output_free(&all);
+	output_free(&half);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* Who is held back stays the same when other stages are added; copies do not shift the order of the others. */
+static void test_added_stage(void **state)
+{
+	struct fos_impair_spec bare = SPEC("reorder=10%"), dup = SPEC("reorder=10%", "dup=20%"),
+	                       loss = SPEC("reorder=10%", "loss=10%", "truncate=10%", "delay=1ms");
+	struct frames fs = { 0 };
+	struct output a, b;
+	uint8_t *drawn;
+	size_t k = 0, seen = 0;
+
+	(void)state;
+	frames_mixed(&fs, 30, 60, 20000, 100);
+	drawn = calloc(fs.n + 1, 1);
+	a = run(&fs, &bare, 64);
+	b = run(&fs, &dup, 64);
+	for (size_t i = 0; i < b.n; i++) {
+		if (b.p[i].f.flags & FOS_FRAME_DUPLICATE)
+			continue;
+		assert_int_equal(b.p[i].f.num, a.p[k].f.num);
+		assert_int_equal(b.p[i].f.ts_ns, a.p[k].f.ts_ns);
+		k++;
+	}
+	assert_int_equal(k, a.n);
+	for (size_t i = 0; i < a.n; i++)
+		drawn[a.p[i].f.num] = (a.p[i].f.flags & FOS_FRAME_REORDERED) != 0;
+	output_free(&b);
+	b = run(&fs, &loss, 64);
+	for (size_t i = 0; i < b.n; i++, seen++)
+		assert_int_equal((b.p[i].f.flags & FOS_FRAME_REORDERED) != 0, drawn[b.p[i].f.num]);
+	assert_true(seen < fs.n);
+	free(drawn);
+	output_free(&a);
+	output_free(&b);
+	frames_free(&fs);
+	fos_impair_spec_free(&bare);
+	fos_impair_spec_free(&dup);
+	fos_impair_spec_free(&loss);
+}
+
+static void test_complete(void **state)
+{
+	static const char *const options[] = { "reorder=5%", "reorder=100%,depth=1000",
+		                               "reorder=50%,depth=5,scope=link", "reorder=30%,delay=7ms" };
+	struct frames fs = { 0 };
+
+	(void)state;
+	frames_mixed(&fs, 20, 100, 50000, 30);
+	for (unsigned i = 0; i < 4; i++) {
+		struct fos_impair_spec spec = SPEC(options[i], "dup=10%,depth=4");
+		struct output o = run(&fs, &spec, 64);
+
+		assert_complete(&fs, &o);
+		assert_time_forward(&o);
+		output_free(&o);
+		fos_impair_spec_free(&spec);
+	}
+	frames_free(&fs);
+}
+
+/* Place of frame `num` in what came out. */
+static size_t place(const struct output *o, uint64_t num)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->p[i].f.num == num)
+			return i;
+	}
+	fail_msg("frame %llu is missing", (unsigned long long)num);
+	return 0;
+}
+
+/* A held packet leaves directly after the k-th later packet of its direction came, with that packet's time. */
+static void test_held_by_packets(void **state)
+{
+	struct fos_impair_spec spec = SPEC("reorder=4%,depth=6");
+	struct frames fs = { 0 };
+	struct output o;
+	struct fos_port *p;
+	const struct fos_decisions *l;
+
+	(void)state;
+	spec.keep_decisions = true;
+	frames_mixed(&fs, 10, 200, 1000, 30);
+	p = impair(array_open(&fs, 64), &spec);
+	o = drain(p);
+	l = fos_impair_decisions(p);
+	assert_true(fos_decisions_count(l) > 40);
+	for (size_t i = 0; i < fos_decisions_count(l); i++) {
+		const struct fos_decision *d = fos_decisions_at(l, i);
+		uint64_t kth = d->num + 20 * d->reorder_k; /* 10 sessions, two directions in turn */
+		size_t at = place(&o, d->num);
+
+		assert_true(d->reorder_k >= 1 && d->reorder_k <= 6);
+		assert_true(o.p[at].f.flags & FOS_FRAME_REORDERED);
+		if (kth > fs.n) { /* the end came before: all that waited leave at the end */
+			assert_int_equal(o.p[at].f.ts_ns, fs.f[fs.n - 1].ts_ns);
+			continue;
+		}
+		assert_int_equal(o.p[at].f.ts_ns, fs.f[kth - 1].ts_ns);
+		if (!(o.p[place(&o, kth)].f.flags & FOS_FRAME_REORDERED))
+			assert_true(place(&o, kth) < at && place(&o, kth + 1 > fs.n ? kth : kth + 1) >= at - 1);
+	}
+	fos_port_close(p);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* Where later packets do not come in time it leaves after 100 ms, before what is later than that. */
+static void test_held_by_time(void **state)
+{
+	struct fos_impair_spec spec = SPEC("reorder=100%,depth=1M");
+	struct frames fs = { 0 };
+	struct output o;
+	struct fos_impair_stats st;
+	struct fos_port *p;
+	uint64_t last;
+
+	(void)state;
+	frames_mixed(&fs, 3, 30, 40000000, 10);
+	last = fs.f[fs.n - 1].ts_ns;
+	p = impair(array_open(&fs, 64), &spec);
+	o = drain(p);
+	fos_impair_stats(p, &st);
+	assert_int_equal(o.n, fs.n);
+	for (size_t i = 0; i < o.n; i++) {
+		uint64_t due = fs.f[o.p[i].f.num - 1].ts_ns + 100000000;
+
+		assert_int_equal(o.p[i].f.num, i + 1);
+		assert_int_equal(o.p[i].f.ts_ns, due < last ? due : last);
+	}
+	assert_int_equal(st.timed_out, fs.n - 3);
+	assert_int_equal(st.ended, 3);
+	assert_int_equal(st.held_peak, 3);
+	fos_port_close(p);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* A lost packet is never seen, or once again at its time + T. */
+static void test_loss(void **state)
+{
+	struct fos_impair_spec spec = SPEC("loss=20%,retransmit=3ms", "delay=1ms"), gone = SPEC("loss=20%");
+	struct frames fs = { 0 };
+	struct output o;
+	size_t again = 0;
+
+	(void)state;
+	frames_mixed(&fs, 10, 50, 100000, 10);
+	o = run(&fs, &spec, 64);
+	assert_complete(&fs, &o);
+	assert_time_forward(&o);
+	for (size_t i = 0; i < o.n; i++) {
+		bool is = o.p[i].f.flags & FOS_FRAME_RETRANSMIT;
+
+		assert_int_equal(o.p[i].f.ts_ns, fs.f[o.p[i].f.num - 1].ts_ns + 1000000 + (is ? 3000000 : 0));
+		again += is;
+	}
+	output_free(&o);
+	o = run(&fs, &gone, 64);
+	assert_int_equal(o.n, fs.n - again);
+	for (size_t i = 0; i < o.n; i++)
+		assert_int_equal(o.p[i].f.flags, FOS_FRAME_STABLE);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+	fos_impair_spec_free(&gone);
+}
+
+/* Runs of lost packets within a direction, over all directions. */
+static void test_burst(void **state)
+{
+	static const struct {
+		const char *option;
+		double share, mean;
+	} cases[] = {
+		{ "loss=5%,burst=4", 0.05, 4 },
+		{ "loss=20%,burst=10", 0.20, 10 },
+		{ "loss=5%,burst=1", 0.05, 1 },
+		{ "loss=gemodel:1%,25%", 1 / 26.0, 4 },
+		{ "loss=gemodel:2%,25%,50%,1%", 0.5 * 2 / 27 + 0.01 * 25 / 27, 0 },
+	};
+	struct frames fs = { 0 };
+
+	(void)state;
+	frames_mixed(&fs, 100, 400, 1000, 0);
+	for (unsigned c = 0; c < sizeof cases / sizeof *cases; c++) {
+		uint64_t lost = 0, runs = 0, all = 0;
+
+		for (unsigned seed = 1; seed <= 8; seed++) {
+			struct fos_impair_spec spec = SPEC(cases[c].option);
+			uint8_t *there = calloc(fs.n + 1, 1);
+			struct output o;
+
+			spec.seed = seed;
+			o = run(&fs, &spec, 64);
+			for (size_t i = 0; i < o.n; i++)
+				there[o.p[i].f.num] = 1;
+			for (size_t i = 1; i <= fs.n; i++) {
+				lost += !there[i];
+				runs += !there[i] && (i <= 200 || there[i - 200]);
+			}
+			all += fs.n;
+			free(there);
+			output_free(&o);
+			fos_impair_spec_free(&spec);
+		}
+		/* bursts make the variance of the share larger, by about 2 * mean; ends of directions cut some off */
+		double sigma = sqrt((double)all * cases[c].share * 2 * (cases[c].mean + 1));
+
+		assert_true(fabs((double)lost - (double)all * cases[c].share) < 5 * sigma);
+		if (cases[c].mean > 0) {
+			double mean = (double)lost / (double)runs;
+
+			assert_true(fabs(mean - cases[c].mean) < 0.05 * cases[c].mean);
+		}
+	}
+	frames_free(&fs);
+}
+
+/* Every corrupted packet is refused by its checksum; repaired ones are taken, and differ in one payload bit. */
+static void corrupt_case(const struct frames *fs, bool two_pieces, bool fix)
+{
+	struct fos_impair_spec spec = SPEC(fix ? "corrupt=50%,checksum=fix" : "corrupt=50%");
+	struct array_port *a = array_open(fs, 64);
+	struct fos_impair_stats st;
+	struct output o;
+	struct fos_port *p;
+	uint64_t hit = 0;
+
+	a->two_pieces = two_pieces;
+	p = impair(a, &spec);
+	o = drain(p);
+	fos_impair_stats(p, &st);
+	for (size_t i = 0; i < o.n; i++) {
+		const struct fos_frame *was = &fs->f[o.p[i].f.num - 1];
+
+		if (!(o.p[i].f.flags & FOS_FRAME_CORRUPTED)) {
+			assert_int_equal(o.p[i].hash, frame_hash(was));
+			continue;
+		}
+		hit++;
+		assert_int_not_equal(o.p[i].hash, frame_hash(was));
+		assert_int_equal(fos_frame_caplen(&o.p[i].f), was->len);
+		assert_null(o.p[i].f.ext);
+		assert_true(o.p[i].f.flags & FOS_FRAME_STABLE);
+		bool transport = o.p[i].verdict == FOS_PKT_TCP || o.p[i].verdict == FOS_PKT_UDP;
+		unsigned differ = 0;
+
+		for (uint32_t k = 0; k < was->len; k++)
+			differ += (unsigned)__builtin_popcount(was->data[k] ^ o.p[i].f.data[k]);
+		if (fix) {
+			assert_true(transport && o.p[i].sum_ok);
+			assert_true(differ > 0);
+		} else {
+			assert_true(!transport || !o.p[i].sum_ok);
+			assert_int_equal(differ, 1);
+		}
+	}
+	assert_int_equal(hit, st.corrupted);
+	assert_true(hit > 0);
+	assert_binomial(st.corrupted + st.corrupt_skipped, fs->n, 0.5);
+	fos_port_close(p);
+	output_free(&o);
+	fos_impair_spec_free(&spec);
+}
+
+static void test_corrupt(void **state)
+{
+	struct frames fs = { 0 };
+
+	(void)state;
+	frames_mixed(&fs, 10, 100, 1000, 77);
+	for (unsigned i = 0; i < 400; i++)
+		frames_tcp(&fs, (struct made){ .session = i, .proto = 17, .seq = i, .payload = 1 + i % 40 },
+		           fs.f[fs.n - 1].ts_ns);
+	for (int fix = 0; fix < 2; fix++) {
+		corrupt_case(&fs, false, fix);
+		corrupt_case(&fs, true, fix);
+	}
+	frames_free(&fs);
+}
+
+/* What no checksum covers is left alone, and counted. */
+static void test_corrupt_skipped(void **state)
+{
+	struct fos_impair_spec spec = SPEC("corrupt=100%"), fix = SPEC("corrupt=100%,checksum=fix");
+	struct fos_impair_checksums sums;
+	struct fos_impair_stats st;
+	struct frames fs = { 0 };
+	struct output o;
+	struct array_port *a;
+	struct fos_port *p;
+
+	(void)state;
+	frames_tcp(&fs, (struct made){ .proto = 17, .payload = 20, .no_sum = true }, 1000); /* UDP without a checksum */
+	frames_tcp(&fs, (struct made){ .session = 1, .payload = 50 }, 1000);                /* captured in part */
+	fs.f[1].len -= 20;
+	frames_tcp(&fs, (struct made){ .session = 2 }, 1000); /* ARP */
+	put16(fs.bytes[2] + 12, 0x0806);
+	p = impair(array_open(&fs, 64), &spec);
+	o = drain(p);
+	fos_impair_stats(p, &st);
+	assert_int_equal(st.corrupt_skipped, 3);
+	assert_int_equal(st.corrupted, 0);
+	assert_int_equal(st.decisions, 0);
+	assert_complete(&fs, &o);
+	fos_port_close(p);
+	output_free(&o);
+
+	p = impair(array_open(&fs, 64), &fix); /* repairing needs no whole packet, and no checksum */
+	o = drain(p);
+	fos_impair_stats(p, &st);
+	assert_int_equal(st.corrupt_skipped, 1);
+	fos_port_close(p);
+	output_free(&o);
+
+	frames_tcp(&fs, (struct made){ .payload = 50, .no_sum = true }, 1000);
+	a = array_open(&fs, 64);
+	assert_int_equal(fos_impair_checksums_scan(&a->port, 0, &sums), 0);
+	assert_int_equal(sums.checked, 3);
+	assert_int_equal(sums.invalid, 1);
+	assert_int_equal(a->at, 0);
+	fos_port_close(&a->port);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+	fos_impair_spec_free(&fix);
+}
+
+static void test_truncate(void **state)
+{
+	struct fos_impair_spec spec = SPEC("truncate=50%");
+	struct frames fs = { 0 };
+
+	(void)state;
+	frames_mixed(&fs, 10, 100, 1000, 77);
+	for (int two = 0; two < 2; two++) {
+		struct array_port *a = array_open(&fs, 64);
+		struct fos_port *p;
+		struct output o;
+		uint64_t cut = 0;
+
+		a->two_pieces = two;
+		p = impair(a, &spec);
+		o = drain(p);
+		for (size_t i = 0; i < o.n; i++) {
+			const struct fos_frame *f = &o.p[i].f, *was = &fs.f[i];
+			uint32_t len = fos_frame_caplen(f);
+
+			assert_int_equal(f->wire_len, was->wire_len);
+			assert_int_equal(f->ext != NULL, f->ext_len > 0);
+			assert_int_equal(o.p[i].hash, hash_bytes(UINT64_C(0xcbf29ce484222325), was->data, len));
+			assert_int_equal((f->flags & FOS_FRAME_TRUNCATED) != 0, len < was->len);
+			assert_true(len >= 1);
+			cut += len < was->len;
+		}
+		assert_binomial(cut, fs.n, 0.5);
+		fos_port_close(p);
+		output_free(&o);
+	}
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+static void test_dup(void **state)
+{
+	struct fos_impair_spec after = SPEC("dup=100%"), later = SPEC("dup=100%,depth=2");
+	struct frames fs = { 0 };
+	struct output o;
+
+	(void)state;
+	frames_mixed(&fs, 1, 20, 1000, 5);
+	o = run(&fs, &after, 64);
+	assert_int_equal(o.n, 40);
+	for (size_t i = 0; i < o.n; i++) {
+		assert_int_equal(o.p[i].f.num, i / 2 + 1);
+		assert_int_equal((o.p[i].f.flags & FOS_FRAME_DUPLICATE) != 0, i % 2);
+		assert_int_equal(o.p[i].hash, frame_hash(&fs.f[i / 2]));
+	}
+	output_free(&o);
+	o = run(&fs, &later, 64);
+	assert_int_equal(o.n, 40);
+	assert_time_forward(&o);
+	for (size_t i = 0; i < o.n; i++) {
+		uint64_t late = o.p[i].f.ts_ns - fs.f[o.p[i].f.num - 1].ts_ns;
+
+		/* two directions in turn: k packets later are 2 k frames later */
+		assert_true(o.p[i].f.flags & FOS_FRAME_DUPLICATE ? late <= 4000 : late == 0);
+	}
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&after);
+	fos_impair_spec_free(&later);
+}
+
+static void test_delay(void **state)
+{
+	struct fos_impair_spec spec = SPEC("delay=2ms,jitter=1ms"), fixed = SPEC("delay=2ms");
+	struct frames fs = { 0 };
+	struct output o;
+	uint64_t sum = 0;
+
+	(void)state;
+	frames_mixed(&fs, 10, 200, 10000, 5);
+	o = run(&fs, &spec, 64);
+	assert_complete(&fs, &o);
+	assert_time_forward(&o);
+	for (size_t i = 0; i < o.n; i++) {
+		uint64_t late = o.p[i].f.ts_ns - fs.f[o.p[i].f.num - 1].ts_ns;
+
+		assert_true(late >= 2000000 && late < 3000000);
+		assert_true(o.p[i].f.flags & FOS_FRAME_DELAYED);
+		sum += late;
+	}
+	assert_true(fabs((double)sum / (double)o.n - 2.5e6) < 5 * 1e6 / sqrt(12.0 * (double)o.n));
+	output_free(&o);
+	o = run(&fs, &fixed, 64);
+	for (size_t i = 0; i < o.n; i++)
+		assert_int_equal(o.p[i].f.num, i + 1);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+	fos_impair_spec_free(&fixed);
+}
+
+/* What does not match passes untouched, and what matches is treated as without the filter. */
+static void test_only(void **state)
+{
+	struct fos_impair_spec spec = SPEC("reorder=30%,delay=1ms", "loss=10%", "only=tcp src port 80"),
+	                       all = SPEC("reorder=30%,delay=1ms", "loss=10%");
+	struct frames fs = { 0 };
+	struct output o, full;
+	uint8_t *what;
+	size_t sent[2] = { 0 };
+
+	(void)state;
+	frames_mixed(&fs, 10, 100, 10000, 5);
+	what = calloc(fs.n + 1, 1);
+	o = run(&fs, &spec, 64);
+	full = run(&fs, &all, 64);
+	for (size_t i = 0; i < full.n; i++)
+		what[full.p[i].f.num] = full.p[i].f.flags & FOS_FRAME_REORDERED ? 2 : 1;
+	for (size_t i = 0; i < o.n; i++) {
+		bool matches = o.p[i].sport == 80;
+
+		sent[matches]++;
+		if (matches)
+			assert_int_equal(what[o.p[i].f.num], o.p[i].f.flags & FOS_FRAME_REORDERED ? 2 : 1);
+		else
+			assert_int_equal(o.p[i].f.flags, FOS_FRAME_STABLE);
+	}
+	assert_time_forward(&o);
+	assert_int_equal(sent[0], fs.n / 2);
+	assert_true(sent[1] < fs.n / 2);
+	free(what);
+	output_free(&o);
+	output_free(&full);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+	fos_impair_spec_free(&all);
+}
+
+/* A filter that has no meaning on a link type is an error of the trace, not silence. */
+static void test_only_linktype(void **state)
+{
+	struct fos_impair_spec spec = SPEC("loss=10%", "only=ether host 02:02:02:02:02:02");
+	struct frames fs = { 0 };
+	struct fos_port *p;
+	struct output o;
+
+	(void)state;
+	frames_mixed(&fs, 1, 20, 1000, 5);
+	for (size_t i = 10; i < fs.n; i++) {
+		fs.f[i].linktype = 101;
+		fs.f[i].data += 14;
+		fs.f[i].len -= 14;
+		fs.f[i].wire_len -= 14;
+	}
+	p = impair(array_open(&fs, 64), &spec);
+	o = drain(p);
+	assert_int_equal(o.end, -EINVAL);
+	assert_non_null(strstr(fos_port_error(p), "link type 101"));
+	fos_port_close(p);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* A 4-tuple that is used again: the second use is not done the same to, whatever the first one's length. */
+static void test_uses(void **state)
+{
+	struct fos_impair_spec spec = SPEC("loss=50%");
+	struct frames fs = { 0 };
+	struct output o;
+	uint8_t there[3][64] = { { 0 } };
+	uint64_t t = 1000;
+
+	(void)state;
+	/* session 1: a use of 64 packets after one of 64; session 1 again in another run: after one of 10 */
+	for (unsigned use = 0; use < 2; use++)
+		for (unsigned i = 0; i < 64; i++)
+			frames_tcp(&fs, (struct made){ .session = 1, .seq = 5 + use * 1000 + i, .flags = i ? 16 : 2 },
+			           t++);
+	o = run(&fs, &spec, 64);
+	for (size_t i = 0; i < o.n; i++)
+		there[(o.p[i].f.num - 1) / 64][(o.p[i].f.num - 1) % 64] = 1;
+	assert_memory_not_equal(there[0], there[1], 64);
+	output_free(&o);
+	frames_free(&fs);
+	for (unsigned i = 0; i < 74; i++) {
+		unsigned use = i >= 10, at = use ? i - 10 : i;
+
+		frames_tcp(&fs, (struct made){ .session = 1, .seq = 5 + use * 1000 + at, .flags = at ? 16 : 2 }, t++);
+	}
+	o = run(&fs, &spec, 64);
+	for (size_t i = 0; i < o.n; i++) {
+		if (o.p[i].f.num > 10)
+			there[2][o.p[i].f.num - 11] = 1;
+	}
+	assert_memory_equal(there[1], there[2], 64);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* Times that run backwards: packets that pass keep theirs, held ones get the greatest seen. Nothing is lost. */
+static void test_time_backwards(void **state)
+{
+	struct fos_impair_spec spec =
+	    SPEC("reorder=30%", "dup=10%,depth=2", "delay=1us,jitter=1ms", "only=tcp src port 80");
+	struct frames fs = { 0 };
+	struct output o;
+
+	(void)state;
+	frames_mixed(&fs, 10, 100, 10000, 5);
+	for (size_t i = 0; i < fs.n; i += 7)
+		fs.f[i].ts_ns -= 5000000;
+	fs.f[500].ts_ns = UINT64_MAX; /* a damaged time stamp */
+	o = run(&fs, &spec, 64);
+	assert_complete(&fs, &o);
+	for (size_t i = 0; i < o.n; i++) {
+		if (!(o.p[i].f.flags & ~(uint32_t)FOS_FRAME_STABLE))
+			assert_int_equal(o.p[i].f.ts_ns, fs.f[o.p[i].f.num - 1].ts_ns);
+	}
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* Fragments, other protocols, and what is no IP have directions of their own; garbage does no harm. */
+static void test_other_packets(void **state)
+{
+	struct fos_impair_spec spec = SPEC("reorder=100%,depth=1");
+	struct fos_impair_stats st;
+	struct frames fs = { 0 };
+	struct output o;
+	struct fos_port *p;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		frames_tcp(&fs, (struct made){ .session = 1, .proto = 17, .payload = 64 }, 1000 + i);
+		put16(fs.bytes[i] + 18, i / 2); /* two fragments each of four datagrams */
+		put16(fs.bytes[i] + 20, i % 2 ? 0x0004 : 0x2000);
+	}
+	p = impair(array_open(&fs, 64), &spec);
+	o = drain(p);
+	fos_impair_stats(p, &st);
+	assert_int_equal(st.directions, 4);
+	for (unsigned i = 0; i < 8; i++) /* the first waits for the second, the second for the end */
+		assert_int_equal(o.p[i].f.num, i < 4 ? 2 * i + 1 : 2 * (i - 4) + 2);
+	fos_port_close(p);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+
+	spec = SPEC(ALL);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t h = fos_mix64(i);
+
+		frames_tcp(&fs, (struct made){ .session = i % 5, .seq = i, .flags = 16, .payload = i % 50 }, i * 1000);
+		for (unsigned k = 0; k < 4; k++, h = fos_mix64(h))
+			fs.bytes[i][h % fs.f[i].len] = (uint8_t)(h >> 32);
+		fs.f[i].len = 1 + (uint32_t)(h >> 40) % fs.f[i].len;
+		fs.f[i].linktype = i % 11 == 0 ? 101 : i % 13 == 0 ? 113 : 1;
+	}
+	o = run(&fs, &spec, 64);
+	assert_true(o.n > 15000);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
+/* The rest of a port passes through to the inner one. */
+static void test_port(void **state)
+{
+	struct fos_impair_spec none = SPEC("seed=4"), bad = SPEC("loss=1%");
+	struct fos_port_stats st;
+	struct fos_impair_stats is;
+	struct frames fs = { 0 };
+	struct array_port *a;
+	struct fos_port *p;
+	struct fos_batch *b = calloc(1, sizeof *b);
+	struct output o;
+	unsigned closed = 0;
+	char err[256];
+
+	(void)state;
+	frames_mixed(&fs, 2, 20, 1000, 5);
+	a = array_open(&fs, 64);
+	a->closed = &closed;
+	bad.only = strdup("no such filter");
+	assert_int_equal(fos_impair_open(&a->port, &bad, &p, err, sizeof err), -EINVAL);
+	assert_non_null(strstr(err, "--only no such filter: "));
+	assert_int_equal(closed, 0);
+	p = impair(a, &none);
+	o = drain(p);
+	assert_int_equal(o.n, 40);
+	fos_port_stats(p, &st);
+	assert_int_equal(st.rx_packets, 40);
+	fos_impair_stats(p, &is);
+	assert_int_equal(is.packets, 40);
+	assert_int_equal(is.decisions, 0);
+	b->n = 3;
+	assert_int_equal(fos_port_tx(p, b), 3);
+	assert_int_equal(a->tx, 3);
+	assert_string_equal(fos_port_error(p), "array");
+	assert_int_equal(fos_port_close(p), 0);
+	assert_int_equal(closed, 1);
+	free(b);
+	output_free(&o);
+	frames_free(&fs);
+	fos_impair_spec_free(&none);
+	fos_impair_spec_free(&bad);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_rewind),
+		cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_added_stage),
+		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_held_by_packets),
+		cmocka_unit_test(test_held_by_time),
+		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_corrupt_skipped),
+		cmocka_unit_test(test_truncate),
+		cmocka_unit_test(test_dup),
+		cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_only),
+		cmocka_unit_test(test_only_linktype),
+		cmocka_unit_test(test_uses),
+		cmocka_unit_test(test_time_backwards),
+		cmocka_unit_test(test_other_packets),
+		cmocka_unit_test(test_port),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
