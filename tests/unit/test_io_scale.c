@@ -418,7 +418,15 @@ static void test_odd_packets(void **state)
 	assert_int_equal(info.packets, 5 * (f.n - 2) + 2);
 	for (uint64_t i = 0; i < out.n; i++) {
 		struct fos_pkt o = { .f = out.v[i] };
+		uint8_t flat[4000];
 
+		memcpy(flat, o.f.data, o.f.len); /* in one piece, as an outer header's payload is otherwise in two */
+		if (o.f.ext)
+			memcpy(flat + o.f.len, o.f.ext, o.f.ext_len);
+		o.f.len += o.f.ext_len;
+		o.f.ext_len = 0;
+		o.f.data = flat;
+		o.f.ext = NULL;
 		if (fos_parse(&o, FOS_PARSE_NO_DECAP) == FOS_PKT_UDP) {
 			assert_true(fos_checksum_ok(&o));
 			outer++;
