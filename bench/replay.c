@@ -15,7 +15,7 @@
 #include <flowos/module_load.h>
 #include <flowos/trace.h>
 
-static int hash_file(const char *path, char text[65])
+int bench_trace_sha256(const char *path, char text[65])
 {
 	FILE *f = fopen(path, "re");
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -53,7 +53,7 @@ int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (
 	}
 	if (rc)
 		snprintf(err, errlen, "%s", t->frames.error[0] ? t->frames.error : strerror(-rc));
-	if (rc == 0 && sha256 && strcmp(path, "-") != 0 && hash_file(path, t->sha256))
+	if (rc == 0 && sha256 && strcmp(path, "-") != 0 && bench_trace_sha256(path, t->sha256))
 		t->sha256[0] = '\0';
 	if (rc)
 		bench_trace_free(t);
@@ -67,13 +67,32 @@ void bench_trace_free(struct bench_trace *t)
 	memset(t, 0, sizeof(*t));
 }
 
+/* Corrupted packets whose checksum says so: drawn, or in a list that is replayed. */
+static bool corrupts(const struct fos_impair_spec *spec)
+{
+	if (!spec->replay)
+		return spec->corrupt.share && !spec->corrupt.fix;
+	for (size_t i = 0; i < fos_decisions_count(spec->replay); i++) {
+		uint32_t actions = fos_decisions_at(spec->replay, i)->actions;
+
+		if ((actions & FOS_DECISION_CORRUPT) && !(actions & FOS_DECISION_FIX))
+			return true;
+	}
+	return false;
+}
+
+bool bench_verify_checksums(const struct bench_engine_opts *o, const struct fos_impair_spec *spec)
+{
+	return o->checksum_given ? o->verify : spec && corrupts(spec);
+}
+
 int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spec *spec, char *err, size_t errlen)
 {
 	struct fos_impair_checksums c = { 0 };
 	struct fos_port *mem;
 	int rc;
 
-	if (spec->corrupt.share == 0 || spec->corrupt.fix)
+	if (!corrupts(spec))
 		return 0;
 	rc = fos_mem_port_open(in->v, in->n, &mem);
 	if (rc == 0) {
@@ -155,7 +174,7 @@ int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair
 		cfg = *base;
 	cfg.overlap = o->overlap;
 	cfg.vlan_key = o->vlan_key;
-	cfg.verify_checksums = o->checksum_given ? o->verify : spec && spec->corrupt.share;
+	cfg.verify_checksums = bench_verify_checksums(o, spec);
 	bench_hole_wait(o, spec, &cfg.hole_wait_packets, &cfg.hole_wait_ns);
 	rc = fos_worker_create(&cfg, out);
 	if (rc) {

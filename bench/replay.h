@@ -62,6 +62,9 @@ int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (
 		     char *err, size_t errlen);
 void bench_trace_free(struct bench_trace *t);
 
+/* SHA-256 of a file as text. 0 or -EIO. */
+int bench_trace_sha256(const char *path, char text[65]);
+
 /* What an impairment made of frames. */
 struct bench_schedule {
 	struct fos_frames frames;
@@ -74,6 +77,10 @@ struct bench_schedule {
 int bench_schedule_make(struct bench_schedule *s, const struct fos_frames *in, const struct fos_impair_spec *spec,
 			char *err, size_t errlen);
 void bench_schedule_free(struct bench_schedule *s);
+
+/* Are packets with a wrong checksum dropped? As the options say; where they do not, with corrupted packets whose checksum is not
+ * repaired. */
+bool bench_verify_checksums(const struct bench_engine_opts *o, const struct fos_impair_spec *spec);
 
 /* Refuses --corrupt without fix on frames whose checksums are wrong already: -EINVAL. */
 int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spec *spec, char *err, size_t errlen);
