@@ -284,8 +284,8 @@ static int set_decisions_in(struct fos_impair_spec *spec, const char *text, char
 	struct fos_decisions *list;
 	int r = fos_decisions_read(text, &list, err, errlen);
 
-	if (r)
-		return r;
+	if (r) /* -ENOENT is for options */
+		return r == -ENOMEM ? r : -EINVAL;
 	r = set_string(&spec->decisions_in, text);
 	if (r == 0)
 		fos_impair_spec_replay(spec, list);
@@ -306,7 +306,7 @@ int fos_impair_spec_set(struct fos_impair_spec *spec, const char *name, const ch
 {
 	struct fos_impair_spec copy = *spec;
 	struct text t = { .at = text };
-	int r = -ENOTSUP;
+	int r = -ENOENT;
 
 	snprintf(err, errlen, "--%s: no such impairment", name);
 	for (size_t i = 0; i < sizeof setters / sizeof *setters; i++) {

@@ -85,9 +85,9 @@ void fos_impair_spec_free(struct fos_impair_spec *spec); /* also resets to what 
 int fos_impair_spec_copy(struct fos_impair_spec *to,
                          const struct fos_impair_spec *from); /* `to` need not be initialised; -ENOMEM */
 
-/* Sets option `name` (a name of fos_impair_options) from its text; a later one replaces an earlier one.
- * "decisions-in" reads its file (blocks). Returns 0; -ENOTSUP: no such option; -EINVAL or an errno of reading, with one
- * line for a person in err ("--reorder 5: a share needs %, such as 5%"); the spec is then as it was. */
+/* Sets option `name` (a name of fos_impair_options) from its text; a later one replaces an earlier one. "decisions-in"
+ * reads its file (blocks). Returns 0; -ENOENT: no such option; -EINVAL or -ENOMEM, with one line for a person in err
+ * ("--reorder 5: a share needs %, such as 5%"); the spec is then as it was. */
 int fos_impair_spec_set(struct fos_impair_spec *spec, const char *name, const char *text, char *err, size_t errlen);
 
 /* Replays this list (sorted; takes a reference of its own; NULL: none) instead of drawing. */
