@@ -14,14 +14,9 @@
 
 #include "record.h"
 
-/* What became of one stream of the reference. */
-enum bench_verdict {
-	BENCH_IDENTICAL,
-	BENCH_GAPPED,     /* what there is, is right, and what is missing is in reported gaps, or the whole stream is missing */
-	BENCH_CONFLICTED, /* the reference itself carries different bytes for one place: held against the model */
-	BENCH_DIFFER,
-};
-
+/* Each stream of the reference that carries data is one of: identical; gapped (what there is, is right, and what is
+ * missing is in reported gaps, or the whole stream is missing); conflicted (the reference itself carries different bytes for
+ * one place, and the run took others: held against the model); differ. */
 struct bench_check {
 	uint64_t total, identical, gapped, conflicted, differ;
 	uint64_t gap_bytes, needless_gap_bytes;

@@ -43,6 +43,8 @@ void bench_golden_free(struct bench_golden *g);
 struct bench_golden_diff {
 	size_t same, differ, missing, extra; /* lines; differ: other content under the same name */
 	char *first; /* the first difference, for a person; NULL: none */
+	const char *want_line, *got_line; /* its lines, in `want` and `got`; one is NULL where there is none */
+	size_t place;                     /* of that line in its file */
 };
 
 enum bench_golden_flag {

@@ -29,12 +29,17 @@ static bool read_line(const char *dir, const char *name, char *buf, int len)
 	return got;
 }
 
+/* What is too long becomes empty, which names nothing. */
 static void join(char *to, size_t len, const char *dir, const char *name)
 {
+	int n;
+
 	if (name[0] == '/')
-		snprintf(to, len, "%s", name);
+		n = snprintf(to, len, "%s", name);
 	else
-		snprintf(to, len, "%s/%s", dir, name);
+		n = snprintf(to, len, "%s/%s", dir, name);
+	if (n < 0 || (size_t)n >= len)
+		to[0] = '\0';
 }
 
 static bool packed_ref(const char *common, const char *ref, char *buf, size_t len)

@@ -108,6 +108,7 @@ static void script_head(const struct bench_result *r, const struct bench_plot_da
                         const struct bench_plot_view *view, FILE *out)
 {
 	char text[1024], number[24];
+	const char *how;
 	size_t chars = view->width / (narrow(view) ? 7 : 8);
 	int small = (narrow(view) ? 11 : 12) - (view->format == BENCH_PLOT_PNG ? 2 : 0);
 	double line = 19.0 / view->height, top = 1 - 24.0 / view->height;
@@ -120,12 +121,13 @@ static void script_head(const struct bench_result *r, const struct bench_plot_da
 	quote(out, bench_result_subject(r, text, sizeof(text)), chars + chars / 8);
 	fprintf(out, " at screen %.4f,%.4f left font ',%d' tc rgb '" PALE "'\nset label 3 ", 14.0 / view->width,
 	        top - line * 1.15, small);
-	snprintf(text, sizeof(text), "%s, %s cores; %s, bars: 95 %% confidence interval",
-	         r->machine.cpu ? r->machine.cpu : "unknown CPU",
-	         bench_format_grouped(r->machine.cores, number, sizeof(number)),
-	         d->kind == BENCH_PLOT_SAMPLES ? "dashed: median, shaded: its 95 % interval" : "median");
-	if (d->kind == BENCH_PLOT_SAMPLES)
-		*strstr(text, ", bars:") = '\0';
+	how = d->kind == BENCH_PLOT_SAMPLES ? "dashed: median, shaded: its 95 % interval"
+	                                    : "median, bars: 95 % confidence interval";
+	if (narrow(view))
+		snprintf(text, sizeof(text), "%s", how);
+	else
+		snprintf(text, sizeof(text), "%s, %s cores; %s", r->machine.cpu ? r->machine.cpu : "unknown CPU",
+		         bench_format_grouped(r->machine.cores, number, sizeof(number)), how);
 	quote(out, text, chars + chars / 8);
 	fprintf(out, " at screen %.4f,%.4f left font ',%d' tc rgb '" PALE "'\n", 14.0 / view->width, top - line * 2.05,
 	        small);
@@ -175,10 +177,22 @@ static void script_classes(const struct bench_plot_data *d, FILE *out)
 	fputs(") noenhanced\n", out);
 }
 
+/* The key's lines in a narrow picture: two columns where the labels are short; 0: there is no key. */
+static size_t key_rows(const struct bench_plot_data *d)
+{
+	if (d->series_count < 2 || d->series_count > KEY_MAX)
+		return 0;
+	for (size_t i = 0; i < d->series_count; i++) {
+		if (strlen(d->series[i].label) > 14)
+			return d->series_count;
+	}
+	return (d->series_count + 1) / 2;
+}
+
 /* Where the panels are: the key stands on the right, or, in a narrow picture, beneath. */
 static void script_layout(const struct bench_plot_data *d, const struct bench_plot_view *view, FILE *out)
 {
-	bool key = d->series_count > 1 && d->series_count <= KEY_MAX;
+	bool key = key_rows(d) > 0;
 	size_t longest = 0;
 	double right;
 
@@ -194,7 +208,7 @@ static void script_layout(const struct bench_plot_data *d, const struct bench_pl
 		fprintf(out,
 		        "set key at screen 0.5,%.4f center bottom horizontal Left reverse samplen 1.5 font ',11' "
 		        "width 1 maxrows %zu\n",
-		        6.0 / view->height, (d->series_count + 1) / 2);
+		        6.0 / view->height, key_rows(d));
 	else
 		fprintf(out, "set key at screen %.4f,%.4f left top vertical Left reverse samplen 1.8 spacing 1.25\n",
 		        1 - (right - 14) / view->width, 1 - 84.0 / view->height);
@@ -332,12 +346,11 @@ static void script_panel(const struct bench_plot_data *d, const struct panel *p,
 void bench_plot_script(const struct bench_result *r, const struct bench_plot_data *d,
                        const struct bench_plot_view *view, FILE *out)
 {
-	bool key = d->series_count > 1 && d->series_count <= KEY_MAX;
 	double height = view->height;
 	double bottom = 62 / height, top = 1 - 86 / height, gap = 22 / height, middle;
 
-	if (key && narrow(view))
-		bottom += 18.0 * (double)((d->series_count + 1) / 2) / height;
+	if (narrow(view))
+		bottom += 17.0 * (double)key_rows(d) / height;
 	if (d->kind != BENCH_PLOT_NUMBERS)
 		gap += 16 / height;
 	middle = bottom + (top - bottom - gap) * 0.42;

@@ -4,9 +4,10 @@
  */
 #include "result_verdict.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "result_format.h"
 
 static bool run_intact(const struct bench_run *run)
 {
@@ -77,7 +78,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct words *w, const cha
 }
 
 struct sum {
-	uint64_t total, identical, gapped, conflicted, differ, gap_bytes, needless, udp_differ;
+	uint64_t total, identical, gapped, conflicted, differ, gap_bytes, needless, udp_differ, unowed;
 	size_t failed, checked, unchecked, missing;
 };
 
@@ -104,7 +105,10 @@ static struct sum sum_up(const struct bench_result *r)
 		n.differ += run->streams.differ;
 		n.gap_bytes += run->streams.gap_bytes;
 		n.needless += run->streams.needless_gap_bytes;
-		n.missing += run_intact(run) && run->streams.identical + run->streams.conflicted != run->streams.total;
+		if (run_intact(run) && run->streams.identical + run->streams.conflicted != run->streams.total) {
+			n.missing++;
+			n.unowed += run->streams.gapped; /* nothing was lost that could have left them */
+		}
 	}
 	return n;
 }
@@ -112,6 +116,18 @@ static struct sum sum_up(const struct bench_result *r)
 static const char *plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
+}
+
+struct number {
+	char s[32];
+};
+
+static struct number num(uint64_t n)
+{
+	struct number text;
+
+	bench_format_grouped(n, text.s, sizeof(text.s));
+	return text;
 }
 
 static void say_wrong(struct words *w, const struct sum *n)
@@ -124,39 +140,38 @@ static void say_wrong(struct words *w, const struct sum *n)
 		comma = ", ";
 	}
 	if (n->differ) {
-		say(w, "%s%" PRIu64 " of %" PRIu64 " stream%s carr%s bytes that differ from the reference", comma,
-		    n->differ, n->total, plural(n->total), n->differ == 1 ? "ies" : "y");
+		say(w, "%s%s of %s stream%s carr%s bytes that differ from the reference", comma, num(n->differ).s,
+		    num(n->total).s, plural(n->total), n->differ == 1 ? "ies" : "y");
 		comma = ", ";
 	}
 	if (n->needless) {
-		say(w, "%s%" PRIu64 " byte%s arrived and %s still reported as a gap", comma, n->needless,
+		say(w, "%s%s byte%s arrived and %s still reported as a gap", comma, num(n->needless).s,
 		    plural(n->needless), n->needless == 1 ? "was" : "were");
 		comma = ", ";
 	}
 	if (n->udp_differ) {
-		say(w, "%s%" PRIu64 " UDP conversation%s differ%s", comma, n->udp_differ, plural(n->udp_differ),
+		say(w, "%s%s UDP conversation%s differ%s", comma, num(n->udp_differ).s, plural(n->udp_differ),
 		    n->udp_differ == 1 ? "s" : "");
 		comma = ", ";
 	}
 	if (n->missing && !n->differ && !n->needless)
-		say(w, "%s%" PRIu64 " stream%s %s gaps although nothing was lost", comma, n->gapped, plural(n->gapped),
-		    n->gapped == 1 ? "has" : "have");
+		say(w, "%s%s stream%s %s gaps although nothing was lost", comma, num(n->unowed).s, plural(n->unowed),
+		    n->unowed == 1 ? "has" : "have");
 	say(w, ".");
 }
 
 static void say_right(struct words *w, const struct sum *n)
 {
 	if (n->identical == n->total)
-		say(w, "Holds: all %" PRIu64 " stream%s %s identical to the reference", n->total, plural(n->total),
+		say(w, "Holds: all %s stream%s %s identical to the reference", num(n->total).s, plural(n->total),
 		    n->total == 1 ? "is" : "are");
 	else
-		say(w, "Holds: %" PRIu64 " of %" PRIu64 " streams are identical to the reference", n->identical,
-		    n->total);
+		say(w, "Holds: %s of %s streams are identical to the reference", num(n->identical).s, num(n->total).s);
 	if (n->gapped)
-		say(w, "; %" PRIu64 " %s gaps (%" PRIu64 " bytes) where packets were lost, and exactly there",
-		    n->gapped, n->gapped == 1 ? "has" : "have", n->gap_bytes);
+		say(w, "; %s %s gaps (%s byte%s), all of them accounted for", num(n->gapped).s,
+		    n->gapped == 1 ? "has" : "have", num(n->gap_bytes).s, plural(n->gap_bytes));
 	if (n->conflicted)
-		say(w, "; %" PRIu64 " carr%s different bytes for one place in the trace itself", n->conflicted,
+		say(w, "; %s carr%s different bytes for one place in the trace itself", num(n->conflicted).s,
 		    n->conflicted == 1 ? "ies" : "y");
 	say(w, ".");
 }

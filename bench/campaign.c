@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * campaign.c: all of a flowos-bench call, from the trace to the numbers. What is written where is flowos_bench.c's.
+ */
+#include "campaign.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <flowos/outfile.h>
+#include <flowos/scale.h>
+
+#include "extras.h"
+#include "machine.h"
+#include "measure.h"
+#include "progress.h"
+#include "stats.h"
+
+struct job {
+	struct bench_prepared prepared;
+	bool ready;
+	double *samples;
+	uint32_t n;
+	struct bench_pass last;
+	struct bench_hist *latency;
+};
+
+struct campaign {
+	const struct bench_opts *o;
+	struct bench_result *result;
+	struct bench_trace trace;
+	struct bench_points points;
+	struct job *job;
+	struct bench_progress progress;
+	uint64_t target, done, steps;
+	bool failed;
+	char err[512];
+};
+
+static void step(struct campaign *c, const char *what)
+{
+	bench_progress_update(&c->progress, bench_now_ns(), c->done, c->steps, "steps", what);
+}
+
+static void say(struct campaign *c, const char *what, const char *text)
+{
+	bench_progress_clear(&c->progress);
+	fprintf(stderr, "flowos-bench: %s%s%s\n", what, *what && *text ? ": " : "", text);
+}
+
+/* What could not be written at the end had better not be begun. */
+static int check_outputs(struct campaign *c)
+{
+	const struct bench_opts *o = c->o;
+	const char *const path[] = { o->json, o->csv, o->plot, o->report, o->impaired_out };
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		struct fos_outfile *f;
+		int rc = path[i] ? fos_outfile_open(path[i], &f) : 0;
+
+		if (rc)
+			return bench_opts_fail("%s: %s", path[i], strerror(-rc));
+		if (path[i])
+			fos_outfile_abort(f);
+	}
+	return -1;
+}
+
+static int loading(void *arg, uint64_t packets)
+{
+	struct campaign *c = arg;
+
+	bench_progress_update(&c->progress, bench_now_ns(), packets, 0, "packets", "reading the trace");
+	return 0;
+}
+
+static int load(struct campaign *c)
+{
+	const struct bench_opts *o = c->o;
+	int rc;
+
+	if (!o->trace) {
+		snprintf(c->trace.name, sizeof(c->trace.name), "gen:%.200s", o->gen);
+		return -1;
+	}
+	rc = bench_trace_load(&c->trace, o->trace, !o->no_check, loading, c, c->err, sizeof(c->err));
+	bench_progress_clear(&c->progress);
+	if (rc)
+		return bench_opts_fail("%s", c->err);
+	if (c->trace.damaged) {
+		snprintf(c->err, sizeof(c->err), "%s; results are partial, of the %zu packets before", c->trace.frames.error,
+			 c->trace.frames.n);
+		say(c, c->err, "");
+		c->failed = true;
+	}
+	return -1;
+}
+
+/* Every point of a session sweep gets as many packets as the largest one needs. */
+static void set_target(struct campaign *c)
+{
+	struct fos_scale_opts one = { .sessions = 1, .seed = 1 };
+	struct fos_scale_info info;
+	struct fos_port *port;
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < c->o->n_sessions; i++)
+		most = c->o->sessions[i] > most ? c->o->sessions[i] : most;
+	if (!c->o->trace || most == 0 || fos_scale_open(&c->trace.frames, &one, &info, &port))
+		return;
+	fos_port_close(port);
+	c->target = c->trace.frames.n;
+	if (most > info.source_sessions)
+		c->target = (uint64_t)((double)c->target * (double)most / (double)info.source_sessions);
+}
+
+/* The first point's engine is made once before all work: a module that is not there is no reason to wait. */
+static int check_engine(struct campaign *c)
+{
+	for (size_t i = 0; i < c->points.n; i++) {
+		struct fos_worker *w;
+
+		if (i && c->o->n_sweeps == 0)
+			break;
+		if (bench_worker_make(&c->points.at[i].engine, &c->points.at[i].impair, NULL, NULL, &w, c->err,
+				      sizeof(c->err)))
+			return bench_opts_fail("%s", c->err);
+		fos_worker_destroy(w);
+	}
+	return -1;
+}
+
+static void fail_point(struct campaign *c, size_t i, const char *text)
+{
+	struct bench_run *run = &c->result->runs[i];
+
+	if (!run->error)
+		bench_text_set(&run->error, text[0] ? text : "failed");
+	say(c, text, "");
+	c->failed = true;
+	bench_prepared_free(&c->job[i].prepared);
+	c->job[i].ready = false;
+}
+
+static void note_impaired(struct bench_run *run, const struct bench_schedule *s)
+{
+	run->impaired = (struct bench_impaired){ .known = true,
+						 .selected = s->stats.selected,
+						 .reordered = s->metrics.reordered,
+						 .lost = s->stats.lost,
+						 .duplicated = s->stats.duplicated,
+						 .corrupted = s->stats.corrupted,
+						 .truncated = s->stats.truncated,
+						 .reordered_ratio = s->metrics.reordered_ratio,
+						 .max_extent = s->metrics.max_extent };
+}
+
+/* The one line that repeats a run. */
+static void say_repeat(struct campaign *c, size_t i)
+{
+	char spec[1024];
+
+	fos_impair_spec_text(&c->points.at[i].impair, spec, sizeof(spec));
+	bench_progress_clear(&c->progress);
+	fprintf(stderr, "flowos-bench: to repeat: flowos-bench %s %s %s", c->o->trace ? "--trace" : "--gen",
+		c->o->trace ? c->o->trace : c->o->gen, spec);
+	if (c->points.at[i].sessions)
+		fprintf(stderr, " --sessions %llu", (unsigned long long)c->points.at[i].sessions);
+	fputc('\n', stderr);
+}
+
+static void verify(struct campaign *c, size_t i)
+{
+	struct bench_run *run = &c->result->runs[i];
+	char first[512] = "";
+
+	step(c, "checking every stream");
+	if (bench_verify(&c->job[i].prepared, c->o, &c->points.at[i], run, first, sizeof(first), c->err, sizeof(c->err))) {
+		fail_point(c, i, c->err);
+		return;
+	}
+	if (first[0]) {
+		say(c, "first difference", first);
+		say_repeat(c, i);
+	}
+}
+
+static void prepare(struct campaign *c, size_t i)
+{
+	struct job *j = &c->job[i];
+
+	step(c, "making packets");
+	c->err[0] = '\0';
+	if (bench_prepare(&j->prepared, c->o, &c->points.at[i], c->o->trace ? &c->trace : NULL, c->target, c->err,
+			  sizeof(c->err))) {
+		fail_point(c, i, c->err);
+		return;
+	}
+	j->ready = true;
+	note_impaired(&c->result->runs[i], &j->prepared.schedule);
+	c->done++;
+	if (!c->o->no_check)
+		verify(c, i);
+	c->done++;
+	if (j->ready && bench_write_extras(c->o, &c->points.at[i], &j->prepared, c->err, sizeof(c->err)))
+		fail_point(c, i, c->err);
+}
+
+static void one_pass(struct campaign *c, size_t i, bool counts, bool last)
+{
+	const struct bench_pace pace = { c->o->multiplier, c->o->pps, c->o->mbps };
+	struct job *j = &c->job[i];
+	struct bench_pass pass;
+
+	if (!j->ready)
+		return;
+	step(c, counts ? "measuring" : "warming up");
+	if (bench_pass(&j->prepared, &c->points.at[i], &pace, last, j->latency, &pass, c->err, sizeof(c->err))) {
+		fail_point(c, i, c->err);
+		return;
+	}
+	if (counts)
+		j->samples[j->n++] = pass.seconds > 0 ? pass.seconds : 1e-9;
+	json_decref(j->last.modules);
+	j->last = pass;
+	c->done++;
+}
+
+static void note_drops(struct bench_run *run, const struct fos_worker_stats *st)
+{
+	const struct {
+		const char *reason;
+		uint64_t n;
+	} drop[] = { { "checksum", st->bad_checksum },
+		     { "malformed", st->verdict[FOS_PKT_MALFORMED] },
+		     { "truncated", st->verdict[FOS_PKT_TRUNCATED] },
+		     { "linktype", st->verdict[FOS_PKT_LINKTYPE] },
+		     { "not_tcp_or_udp", st->verdict[FOS_PKT_OTHER] },
+		     { "not_ip", st->verdict[FOS_PKT_NON_IP] },
+		     { "unmatched", st->unmatched },
+		     { "fragments_timeout", st->frag.timeouts },
+		     { "fragments_cap", st->frag.evicted },
+		     { "fragments_bad", st->frag.bad },
+		     { "out_of_window", st->out_of_window },
+		     { "cap_gaps", st->cap_gaps },
+		     { "time_gaps", st->time_gaps },
+		     { "forced_releases", st->forced_releases },
+		     { "session_cap", st->session_cap },
+		     { "no_memory", st->no_memory } };
+
+	for (size_t i = 0; i < sizeof(drop) / sizeof(drop[0]); i++)
+		if (drop[i].n)
+			bench_run_drop(run, drop[i].reason, drop[i].n);
+}
+
+static void note_modules(struct bench_run *run, json_t *modules)
+{
+	const char *name;
+	json_t *report;
+
+	json_object_foreach(modules, name, report)
+		bench_run_module(run, name, json_incref(report));
+	json_decref(modules);
+}
+
+static void note_latency(struct bench_run *run, const struct bench_hist *h)
+{
+	if (!h || h->count == 0)
+		return;
+	run->latency_ns = (struct bench_ns){ .known = true,
+					     .p50 = bench_hist_quantile(h, 0.5),
+					     .p99 = bench_hist_quantile(h, 0.99),
+					     .p999 = bench_hist_quantile(h, 0.999) };
+}
+
+static void finish(struct campaign *c, size_t i)
+{
+	struct bench_run *run = &c->result->runs[i];
+	struct job *j = &c->job[i];
+	const struct fos_worker_stats *st = &j->last.stats;
+	int rc = 0;
+
+	if (!j->ready)
+		return;
+	run->sessions = c->points.at[i].sessions ? c->points.at[i].sessions : st->tcp_sessions;
+	run->concurrent_peak = st->sessions_peak;
+	run->packets = st->packets;
+	run->wire_bytes = st->wire_bytes;
+	run->payload_bytes = st->payload_bytes;
+	run->distinct_payload_bytes = j->prepared.source.distinct_payload_bytes;
+	if (run->distinct_payload_bytes == 0 || run->distinct_payload_bytes > run->payload_bytes)
+		run->distinct_payload_bytes = run->payload_bytes;
+	if (st->packets)
+		rc = bench_run_time(run, j->samples, j->n, st->delivered_bytes + st->datagram_bytes, c->o->impair.seed);
+	if (rc == 0 && !c->o->no_check) {
+		step(c, "service times and memory");
+		rc = bench_detail(&j->prepared, &c->points.at[i], run, c->err, sizeof(c->err));
+	}
+	c->done++;
+	note_drops(run, st);
+	note_modules(run, j->last.modules);
+	note_latency(run, j->latency);
+	j->last.modules = NULL;
+	if (c->trace.damaged) {
+		run->partial = true;
+		bench_text_set(&run->partial_reason, c->trace.frames.error);
+	}
+	if (j->last.finish)
+		fail_point(c, i, j->last.finish_text);
+	else if (rc)
+		fail_point(c, i, strerror(-rc));
+}
+
+/* Points [from, to): prepared, then measured in randomised blocks. */
+static int measure(struct campaign *c, size_t from, size_t to)
+{
+	const struct bench_opts *o = c->o;
+	uint32_t n = (uint32_t)(to - from), blocks = o->warmup + o->repeat;
+	uint32_t *order = malloc((size_t)n * blocks * sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = from; i < to; i++)
+		prepare(c, i);
+	bench_blocks(o->impair.seed, n, blocks, order);
+	for (uint32_t k = 0; k < n * blocks; k++)
+		one_pass(c, from + order[k], k / n >= o->warmup, k / n + 1 == blocks);
+	for (size_t i = from; i < to; i++) {
+		finish(c, i);
+		bench_prepared_free(&c->job[i].prepared);
+	}
+	free(order);
+	return 0;
+}
+
+static int make_jobs(struct campaign *c)
+{
+	bool paced = c->o->multiplier > 0 || c->o->pps > 0 || c->o->mbps > 0;
+
+	c->job = calloc(c->points.n, sizeof(*c->job));
+	if (!c->job)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->points.n; i++) {
+		struct bench_run *run = bench_result_run(c->result);
+		const struct bench_pairs *axes = &c->points.at[i].axes;
+
+		c->job[i].samples = calloc(c->o->repeat, sizeof(double));
+		if (paced)
+			c->job[i].latency = calloc(1, sizeof(struct bench_hist));
+		if (!run || !c->job[i].samples || (paced && !c->job[i].latency))
+			return -ENOMEM;
+		run->sessions = c->points.at[i].sessions;
+		for (size_t k = 0; k < axes->count; k++)
+			if (bench_pairs_set_text(&run->axes, axes->at[k].key, axes->at[k].text))
+				return -ENOMEM;
+	}
+	c->steps = c->points.n * (2 + c->o->warmup + c->o->repeat + 1);
+	return 0;
+}
+
+static int describe(struct campaign *c, int argc, char **argv)
+{
+	struct bench_result *r = c->result;
+	char value[512];
+	int rc = bench_result_command(r, argc, argv);
+
+	if (rc == 0)
+		rc = bench_text_set(&r->trace_name, c->trace.name);
+	if (rc == 0 && c->trace.sha256[0])
+		rc = bench_text_set(&r->trace_sha256, c->trace.sha256);
+	r->seed = c->o->impair.seed;
+	for (const struct fos_impair_option *o = fos_impair_options; rc == 0 && o->name; o++) {
+		if (strcmp(o->name, "seed") == 0 || strcmp(o->name, "decisions-out") == 0)
+			continue;
+		if (fos_impair_spec_value(&c->o->impair, o->name, value, sizeof(value)) > 0)
+			rc = bench_pairs_set_text(&r->impair, o->name, value);
+	}
+	return rc ? rc : bench_machine_read(&r->machine, "");
+}
+
+/* Can all points be in memory at once, so that they take turns? */
+static bool fits(const struct campaign *c)
+{
+	uint64_t packets = c->target ? c->target : c->trace.frames.n;
+	double need = (double)c->points.n * (double)packets * 190;
+	double have = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+
+	if (c->o->gen) /* made-up sessions carry their own payload: their size is not known beforehand */
+		return c->points.n == 1 || c->o->n_sessions <= 1 || c->o->sessions[c->o->n_sessions - 1] <= 10000;
+	return need < have * 0.5;
+}
+
+static int run_all(struct campaign *c)
+{
+	int rc = 0;
+
+	if (c->points.n == 1 || fits(c))
+		return measure(c, 0, c->points.n);
+	say(c, "the points do not fit into memory together: they are measured one after the other, not in turns", "");
+	for (size_t i = 0; rc == 0 && i < c->points.n; i++)
+		rc = measure(c, i, i + 1);
+	return rc;
+}
+
+static void campaign_free(struct campaign *c)
+{
+	for (size_t i = 0; c->job && i < c->points.n; i++) {
+		bench_prepared_free(&c->job[i].prepared);
+		json_decref(c->job[i].last.modules);
+		free(c->job[i].samples);
+		free(c->job[i].latency);
+	}
+	free(c->job);
+	bench_points_free(&c->points);
+	bench_trace_free(&c->trace);
+}
+
+static int prepare_all(struct campaign *c, int argc, char **argv)
+{
+	int status = check_outputs(c), rc;
+
+	if (status >= 0)
+		return status;
+	rc = bench_points_make(&c->points, c->o, c->err, sizeof(c->err));
+	if (rc)
+		return bench_opts_fail("%s", c->err[0] ? c->err : strerror(-rc));
+	status = check_engine(c);
+	if (status < 0)
+		status = load(c);
+	if (status >= 0)
+		return status;
+	if (c->o->trace && c->trace.frames.n == 0)
+		say(c, c->trace.name, "holds no packets");
+	set_target(c);
+	rc = make_jobs(c);
+	if (rc == 0)
+		rc = describe(c, argc, argv);
+	return rc ? bench_opts_fail("%s", strerror(-rc)) : -1;
+}
+
+/* One point that could not run at all is bad usage, not a result. */
+static bool nothing_ran(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->result->run_count; i++)
+		if (!c->result->runs[i].error || c->result->runs[i].packets)
+			return false;
+	return true;
+}
+
+int bench_campaign(const struct bench_opts *o, int argc, char **argv, struct bench_result **out)
+{
+	struct campaign c = { .o = o };
+	int status, rc;
+
+	*out = c.result = bench_result_create();
+	if (!c.result)
+		return bench_opts_fail("no memory");
+	bench_progress_init(&c.progress, stderr, bench_now_ns());
+	bench_pin(o->cpu);
+	status = prepare_all(&c, argc, argv);
+	if (status < 0) {
+		rc = run_all(&c);
+		bench_progress_clear(&c.progress);
+		status = rc		   ? bench_opts_fail("%s", strerror(-rc))
+			 : nothing_ran(&c) ? CLI_CANNOT
+			 : c.failed	   ? CLI_FAILED
+					   : CLI_DONE;
+	}
+	campaign_free(&c);
+	return status;
+}

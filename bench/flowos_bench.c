@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * flowos_bench.c: the program: runs a trace through the engine, checks it and measures it. Options are in bench_opts.c,
+ * what is done in campaign.c; `compare` in compare.c.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench_opts.h"
+#include "campaign.h"
+#include "compare.h"
+#include "csv_out.h"
+#include "html_report.h"
+#include "json_out.h"
+#include "plot.h"
+#include "result_verdict.h"
+#include "table.h"
+
+static int compare_set(void *arg, const char *name, const char *value, char *err, size_t errlen)
+{
+	struct bench_compare_options *opt = arg;
+
+	(void)name, (void)value, (void)err, (void)errlen;
+	opt->force = true;
+	return 0;
+}
+
+static int compare(int argc, char **argv)
+{
+	static const struct cli_option options[] = {
+		{ "force", NULL, "although the machines differ", 0 },
+		{ NULL, NULL, NULL, 0 },
+	};
+	struct bench_compare_options opt = { .threshold = 0.02, .seed = 1 };
+	const struct cli_program p = {
+		.name = "flowos-bench compare",
+		.usage = "flowos-bench compare [--force] OLD.json NEW.json",
+		.about = "Says what changed between two results beyond the noise.",
+		.more = "Exit status: 0 nothing got slower, 1 something did or no longer holds, 2 they cannot be compared.\n",
+		.options = options,
+		.set = compare_set,
+		.arg = &opt,
+	};
+	char err[512] = "";
+	int first, rc = cli_parse(&p, argc, argv, &first);
+
+	if (rc >= 0)
+		return rc;
+	if (argc - first != 2)
+		return cli_fail(&p, "two results are compared; see --help");
+	rc = bench_compare(argv[first], argv[first + 1], &opt, stdout, err, sizeof(err));
+	if (rc < 0)
+		return cli_fail(&p, "%s", err);
+	return fflush(stdout) ? CLI_CANNOT : rc;
+}
+
+/* Writes all that was asked for; what cannot be written does not keep the rest from being. */
+static int write_results(const struct bench_opts *o, const struct bench_result *r)
+{
+	char err[512];
+	int status = CLI_DONE;
+
+	if (o->json && bench_json_save(r, o->json, err, sizeof(err)))
+		status = bench_opts_fail("%s", err);
+	if (o->csv && bench_csv_save(r, o->csv, err, sizeof(err)))
+		status = bench_opts_fail("%s", err);
+	if (o->plot && bench_plot_save(r, o->plot, err, sizeof(err)))
+		status = bench_opts_fail("%s", err);
+	if (o->report && bench_html_save(r, o->report, err, sizeof(err)))
+		status = bench_opts_fail("%s", err);
+	return status;
+}
+
+static bool is_stdout(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
+}
+
+static int print_table(const struct bench_opts *o, const struct bench_result *r)
+{
+	struct bench_table_style style = bench_table_style(stdout);
+
+	if (is_stdout(o->json) || is_stdout(o->csv) || is_stdout(o->report) || is_stdout(o->impaired_out))
+		return CLI_DONE;
+	if (bench_table_write(r, stdout, &style) || fflush(stdout))
+		return bench_opts_fail("standard output cannot be written");
+	return CLI_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_opts o;
+	struct bench_result *result = NULL;
+	int status, written, printed;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && strcmp(argv[1], "compare") == 0)
+		return compare(argc - 1, argv + 1);
+	status = bench_opts_parse(&o, argc, argv);
+	if (status >= 0) {
+		bench_opts_free(&o);
+		return status;
+	}
+	status = bench_campaign(&o, argc, argv, &result);
+	if (result && status != CLI_CANNOT) {
+		printed = print_table(&o, result);
+		written = write_results(&o, result);
+		if (status == CLI_DONE && bench_result_verdict(result) == BENCH_FAILS)
+			status = CLI_FAILED;
+		if (written != CLI_DONE || printed != CLI_DONE)
+			status = CLI_CANNOT;
+	}
+	bench_result_free(result);
+	bench_opts_free(&o);
+	return status;
+}

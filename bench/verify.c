@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * verify.c: holds what the engine delivers of a point's packets against a reference: the formula of made-up sessions,
+ * the golden file beside the trace, the clean run of the same packets, or the model.
+ */
+#include "prepare.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <flowos/gen.h>
+
+#include "golden.h"
+#include "model.h"
+
+struct verify {
+	const struct bench_prepared *p;
+	const struct bench_opts *o;
+	const struct bench_point *pt;
+	struct bench_record *record; /* of the impaired packets */
+	struct bench_schedule changed; /* the reference's packets, where bytes were changed */
+	struct bench_check check;
+	const char *reference;
+	char *err;
+	size_t errlen;
+};
+
+/* Is the golden file beside the trace one of the same trace with the same options? */
+static bool golden_fits(const struct verify *v, const struct bench_golden *g, const char *sha256)
+{
+	const struct bench_engine_opts *e = &v->pt->engine;
+	bool verify = e->checksum_given ? e->verify : v->pt->impair.corrupt.share != 0;
+	char wait[64];
+	uint32_t packets;
+	uint64_t ns;
+	const struct {
+		const char *key, *value;
+	} want[] = { { "trace-sha256", sha256 },
+		     { "level", "app" },
+		     { "overlap", fos_overlap_name(e->overlap) },
+		     { "hole-wait", wait },
+		     { "checksum", verify ? "verify" : "ignore" },
+		     { "vlan-key", e->vlan_key ? "yes" : NULL },
+		     { "impair", NULL },
+		     { "partial", NULL } };
+
+	bench_hole_wait(e, &v->pt->impair, &packets, &ns);
+	bench_hole_wait_text(packets, ns, wait, sizeof(wait));
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const char *have = bench_golden_get(g, want[i].key);
+
+		if (!have != !want[i].value || (have && strcmp(have, want[i].value) != 0))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t count_with_data(const struct bench_golden *g)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < g->lines; i++)
+		n += strncmp(g->line[i], "tcp ", 4) == 0 && !strstr(g->line[i], " bytes=0 ");
+	return n;
+}
+
+/* Lines of a record. */
+static int lines_of(struct bench_record *r, struct bench_golden *g)
+{
+	int rc = bench_record_hash(r);
+
+	memset(g, 0, sizeof(*g));
+	return rc ? rc : bench_golden_add(g, r);
+}
+
+/* Holds the record's lines against wanted ones; a line that is not the same is a stream that differs. */
+static int against_lines(struct verify *v, const struct bench_golden *want, const char *reference, bool *all)
+{
+	bool reordered = fos_impair_spec_active(&v->pt->impair);
+	struct bench_golden got;
+	struct bench_golden_diff d = { 0 };
+	int rc = lines_of(v->record, &got);
+
+	if (rc == 0)
+		rc = bench_golden_diff(want, &got, (reordered ? GOLDEN_IGNORE_ENDS : 0u) | GOLDEN_IGNORE_UDP, &d);
+	if (rc == 0) {
+		*all = d.differ + d.missing + d.extra == 0;
+		v->reference = reference;
+		v->check.total = count_with_data(want);
+		v->check.differ = d.differ + d.missing + d.extra;
+		if (v->check.differ > v->check.total)
+			v->check.total = v->check.differ;
+		v->check.identical = v->check.total - v->check.differ;
+		snprintf(v->check.first, sizeof(v->check.first), "%s", d.first ? d.first : "");
+		for (size_t i = 0; i < v->record->streams; i++)
+			v->check.needless_gap_bytes += v->record->stream[i].needless;
+	}
+	if (rc)
+		snprintf(v->err, v->errlen, "comparing with %s: %s", reference, strerror(-rc));
+	bench_golden_diff_free(&d);
+	bench_golden_free(&got);
+	return rc;
+}
+
+/* The streams that are in doubt, because the trace itself is in conflict, are held against the model. */
+static int settle_doubts(struct verify *v, const struct bench_record *ref)
+{
+	struct bench_golden model = { 0 }, got = { 0 };
+	char why[256] = "";
+	int rc = bench_model_run(&v->pt->engine, &v->pt->impair, &v->p->schedule.frames, &model, why, sizeof(why));
+
+	if (rc) {
+		fprintf(stderr, "flowos-bench: %zu streams with conflicting bytes could not be held against the model: %s\n",
+			v->check.doubtfuls, why);
+		return 0;
+	}
+	rc = lines_of(v->record, &got);
+	for (size_t i = 0; rc == 0 && i < v->check.doubtfuls; i++) {
+		char dir[2 * FOS_ADDR_TEXT], name[2 * FOS_ADDR_TEXT + 8], what[512];
+		const struct bench_stream *st = &ref->stream[v->check.doubtful[i]];
+		size_t a = 0, b = 0;
+		bool same = true;
+
+		snprintf(name, sizeof(name), "tcp %s #", bench_direction_text(&st->key, st->side, dir, sizeof(dir)));
+		for (;;) { /* both are sorted: the direction's lines must be the same ones */
+			while (a < model.lines && strncmp(model.line[a], name, strlen(name)) != 0)
+				a++;
+			while (b < got.lines && strncmp(got.line[b], name, strlen(name)) != 0)
+				b++;
+			if (a == model.lines || b == got.lines) {
+				same = same && a == model.lines && b == got.lines;
+				break;
+			}
+			same = same && strcmp(model.line[a++], got.line[b++]) == 0;
+		}
+		if (!same) {
+			snprintf(what, sizeof(what), "%s: conflicting bytes, and not what the model takes", name);
+			bench_check_condemn(&v->check, what);
+		}
+	}
+	bench_golden_free(&model);
+	bench_golden_free(&got);
+	return rc;
+}
+
+/* The reference run: the same packets without impairment, or, where changed bytes are to be taken, with those changed. */
+static int clean_record(struct verify *v, struct bench_record **ref)
+{
+	const struct fos_frames *frames = v->p->source.frames;
+	int rc = 0;
+
+	if (v->pt->impair.corrupt.fix && !v->changed.port) {
+		struct fos_impair_spec only;
+
+		rc = fos_impair_spec_copy(&only, &v->pt->impair);
+		if (rc)
+			return rc;
+		memset(&only.reorder, 0, sizeof(only.reorder));
+		memset(&only.loss, 0, sizeof(only.loss));
+		memset(&only.dup, 0, sizeof(only.dup));
+		memset(&only.truncate, 0, sizeof(only.truncate));
+		memset(&only.delay, 0, sizeof(only.delay));
+		free(only.decisions_out);
+		only.decisions_out = NULL;
+		rc = bench_schedule_make(&v->changed, frames, &only, v->err, v->errlen);
+		fos_impair_spec_free(&only);
+	}
+	if (v->changed.port)
+		frames = &v->changed.frames;
+	if (rc == 0)
+		rc = bench_record_run(&v->pt->engine, &v->pt->impair, frames, ref, NULL, v->err, v->errlen);
+	return rc;
+}
+
+static int against_clean(struct verify *v)
+{
+	struct bench_record *ref = NULL;
+	int rc = clean_record(v, &ref);
+
+	if (rc == 0)
+		rc = bench_check(ref, v->record, &v->check);
+	v->reference = "clean";
+	if (rc == 0 && v->check.doubtfuls)
+		rc = settle_doubts(v, ref);
+	bench_record_free(ref);
+	return rc;
+}
+
+/* Only what no loss can shift is found by formula: bytes are at their place from the SYN on. */
+static bool formula_right(const struct bench_stream *st, const struct fos_gen_spec *g, uint64_t session, int dir)
+{
+	uint8_t want[4096];
+
+	for (uint32_t i = 0; i < st->spans; i++) {
+		const struct bench_span *sp = &st->span[i];
+
+		for (uint32_t at = 0; at < sp->len; at += (uint32_t)sizeof(want)) {
+			uint32_t n = sp->len - at < sizeof(want) ? sp->len - at : (uint32_t)sizeof(want);
+
+			fos_gen_payload(g->seed, session, dir, sp->off + at, want, n);
+			if (memcmp(want, sp->data + at, n) != 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+static int against_formula(struct verify *v)
+{
+	struct fos_gen_spec g;
+	uint64_t sessions, wrong = 0, whole = 0;
+	int rc = fos_gen_parse(v->o->gen, &g, v->err, v->errlen);
+
+	if (rc)
+		return rc;
+	sessions = v->pt->sessions ? v->pt->sessions : g.sessions;
+	v->reference = "formula";
+	v->check.total = sessions * ((g.bytes ? 1u : 0u) + (g.request ? 1u : 0u));
+	for (size_t i = 0; i < v->record->streams; i++) {
+		const struct bench_stream *st = &v->record->stream[i];
+		uint64_t session, want;
+		int server, dir;
+
+		v->check.needless_gap_bytes += st->needless;
+		for (uint32_t k = 0; k < st->gaps; k++)
+			v->check.gap_bytes += st->gap[k].len;
+		if (st->bytes == 0)
+			continue;
+		rc = fos_gen_session_of(&st->key, &session, &server);
+		dir = rc == 0 && st->side == server ? FOS_GEN_RESPONSE : FOS_GEN_REQUEST;
+		want = dir == FOS_GEN_RESPONSE ? g.bytes : g.request;
+		if (rc == 0 && st->bytes <= want && formula_right(st, &g, session, dir)) {
+			whole += st->bytes == want && st->gaps == 0;
+			continue;
+		}
+		wrong++;
+		if (!v->check.first[0]) {
+			char text[2 * FOS_ADDR_TEXT];
+
+			snprintf(v->check.first, sizeof(v->check.first), "tcp %s #%u: not the bytes of the formula",
+				 bench_direction_text(&st->key, st->side, text, sizeof(text)), st->use);
+		}
+	}
+	v->check.identical = whole;
+	v->check.differ = wrong;
+	v->check.gapped = v->check.total > whole + wrong ? v->check.total - whole - wrong : 0;
+	return 0;
+}
+
+static int against_model(struct verify *v)
+{
+	struct bench_golden model = { 0 };
+	bool all;
+	int rc = bench_model_run(&v->pt->engine, &v->pt->impair, &v->p->schedule.frames, &model, v->err, v->errlen);
+
+	if (rc == 0)
+		rc = against_lines(v, &model, "model", &all);
+	bench_golden_free(&model);
+	return rc;
+}
+
+/* A golden file is for lossless runs of the trace as it is. Where the run's lines are not the file's, the clean run says
+ * why: either it is not as the file says, or the trace is in conflict with itself. */
+static int against_golden(struct verify *v, const struct bench_golden *g)
+{
+	bool all = false, clean_holds = false;
+	struct bench_record *impaired = v->record, *clean = NULL;
+	struct bench_check first;
+	int rc = against_lines(v, g, "golden", &all);
+
+	if (rc || all)
+		return rc;
+	first = v->check;
+	rc = clean_record(v, &clean);
+	if (rc == 0) {
+		memset(&v->check, 0, sizeof(v->check));
+		v->record = clean;
+		rc = against_lines(v, g, "golden", &clean_holds);
+		v->record = impaired;
+	}
+	v->check = first;
+	if (rc == 0 && clean_holds) {
+		memset(&v->check, 0, sizeof(v->check));
+		rc = bench_check(clean, v->record, &v->check);
+		if (rc == 0 && v->check.doubtfuls)
+			rc = settle_doubts(v, clean);
+	}
+	bench_record_free(clean);
+	return rc;
+}
+
+static int choose(struct verify *v)
+{
+	enum bench_reference want = v->o->reference;
+	bool lossless = fos_impair_spec_lossless(&v->pt->impair);
+	struct bench_golden g = { 0 };
+	char path[4096], sha256[65];
+	int rc;
+
+	if (v->o->gen && (want == REF_FORMULA || (want == REF_AUTO && lossless)))
+		return against_formula(v);
+	if (want == REF_MODEL)
+		return against_model(v);
+	if (v->o->trace && (want == REF_GOLDEN || want == REF_AUTO) && v->pt->sessions == 0 && lossless &&
+	    !v->pt->engine.filter) {
+		snprintf(path, sizeof(path), "%s.golden", v->o->trace);
+		if (want == REF_GOLDEN || access(path, R_OK) == 0) {
+			rc = bench_golden_read(&g, path, v->err, v->errlen);
+			if (rc)
+				return rc;
+			if (bench_trace_sha256(v->o->trace, sha256) == 0 && golden_fits(v, &g, sha256)) {
+				rc = against_golden(v, &g);
+				bench_golden_free(&g);
+				return rc;
+			}
+			bench_golden_free(&g);
+		}
+	}
+	if (want == REF_GOLDEN) {
+		snprintf(v->err, v->errlen,
+			 "--reference golden: %s.golden is of other options or another trace (or packets are lost, or sessions multiplied)",
+			 v->o->trace);
+		return -EINVAL;
+	}
+	return against_clean(v);
+}
+
+static int fill(struct verify *v, struct bench_run *run)
+{
+	const struct bench_check *c = &v->check;
+	int rc = bench_text_set(&run->streams.reference, v->reference);
+
+	run->streams.known = true;
+	run->streams.total = c->total;
+	run->streams.identical = c->identical;
+	run->streams.gapped = c->gapped;
+	run->streams.conflicted = c->conflicted;
+	run->streams.differ = c->differ;
+	run->streams.gap_bytes = c->gap_bytes;
+	run->streams.needless_gap_bytes = c->needless_gap_bytes;
+	run->udp.known = true;
+	run->udp.conversations = c->udp_conversations;
+	run->udp.datagrams = c->udp_datagrams;
+	run->udp.differ = c->udp_differ;
+	return rc;
+}
+
+int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
+		 struct bench_run *run, char *first, size_t firstlen, char *err, size_t errlen)
+{
+	struct verify v = { .p = p, .o = o, .pt = pt, .err = err, .errlen = errlen };
+	bool checksums = pt->engine.checksum_given ? pt->engine.verify : pt->impair.corrupt.share != 0;
+	int rc = bench_record_run(&pt->engine, &pt->impair, &p->schedule.frames, &v.record, NULL, err, errlen);
+
+	if (rc == 0)
+		rc = choose(&v);
+	if (rc == 0 && !pt->engine.filter)
+		rc = bench_check_udp(p->schedule.frames.v, p->schedule.frames.n, v.record, checksums, &v.check);
+	if (rc == 0)
+		rc = fill(&v, run);
+	if (rc == 0)
+		snprintf(first, firstlen, "%s", v.check.first);
+	else if (!err[0])
+		snprintf(err, errlen, "check: %s", strerror(-rc));
+	bench_check_free(&v.check);
+	bench_record_free(v.record);
+	bench_schedule_free(&v.changed);
+	return rc;
+}
