@@ -49,7 +49,8 @@ const char bench_html_style[] =
     "dt{font-weight:600;margin-top:.7rem}dd{margin:0;max-width:75ch}\n"
     "footer{margin-top:3rem;font-size:.88rem}\n"
     "@media(max-width:640px){body{font-size:15px}main{padding:1rem .8rem 3rem}h1{font-size:1.3rem}"
-    ".broad{display:none}.narrow{display:block}th,td{padding:.3rem .45rem}tbody th{white-space:normal}}\n"
+    ".broad{display:none}.narrow{display:block}th,td{padding:.3rem .45rem}tbody "
+    "th{white-space:normal;min-width:9.5em}.facts th{min-width:0}}\n"
     "@media print{.wide-table{overflow:visible}body{font-size:11px}}\n";
 
 const char bench_html_guide[] =

@@ -57,8 +57,8 @@ static void test_repeat(void **state)
 static char *table(const struct bench_result *r, unsigned width, bool colour)
 {
 	struct bench_table_style style = { .width = width, .colour = colour };
-	char *text = NULL;
-	size_t len;
+	static char *text; /* static: gcc 12 takes it for a dangling pointer otherwise */
+	static size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	assert_int_equal(bench_table_write(r, f, &style), 0);
@@ -69,10 +69,12 @@ static char *table(const struct bench_result *r, unsigned width, bool colour)
 /* The longest line of the table itself, which is between the first two empty lines. */
 static size_t widest(const char *text)
 {
+	const char *line = strstr(text, "\n\n");
 	size_t most = 0;
 
-	for (text = strstr(text, "\n\n") + 2; *text != '\n'; text += strcspn(text, "\n") + 1) {
-		size_t n = strcspn(text, "\n");
+	assert_non_null(line);
+	for (line += 2; *line != '\n'; line += strcspn(line, "\n") + 1) {
+		size_t n = strcspn(line, "\n");
 
 		most = n > most ? n : most;
 	}
