@@ -243,15 +243,23 @@ static int print_rows(const struct bench_result *older, const struct bench_resul
 	return rc;
 }
 
-static void print_side(FILE *out, const char *which, const struct bench_result *r)
+static int print_side(FILE *out, const char *which, const struct bench_result *r)
 {
+	char *command = bench_result_repeat(r);
+
+	if (!command)
+		return -ENOMEM;
 	fprintf(out, "%s: flowos ", which);
 	bench_format_safe(out, or_unknown(r->flowos));
 	fputs(", commit ", out);
 	bench_format_safe(out, or_unknown(r->machine.commit));
 	fputs(", ", out);
 	bench_format_safe(out, or_unknown(r->machine.compiler));
+	fputs("\n     ", out);
+	bench_format_safe(out, command);
 	fputc('\n', out);
+	free(command);
+	return 0;
 }
 
 static const char *are(size_t n)
@@ -306,8 +314,10 @@ int bench_compare_results(const struct bench_result *older, const struct bench_r
 		snprintf(err, errlen, "the two results have no run in common");
 		return -ENODATA;
 	}
-	print_side(out, "old", older);
-	print_side(out, "new", newer);
+	if (print_side(out, "old", older) || print_side(out, "new", newer)) {
+		snprintf(err, errlen, "out of memory");
+		return -ENOMEM;
+	}
 	if (rc) {
 		fputs("warning: ", out);
 		bench_format_safe(out, machine);
