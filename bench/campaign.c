@@ -37,7 +37,7 @@ struct campaign {
 	struct bench_progress progress;
 	uint64_t target, done, steps;
 	bool failed;
-	char err[512];
+	char err[1024];
 };
 
 static void step(struct campaign *c, const char *what)

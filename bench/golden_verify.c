@@ -231,8 +231,6 @@ static void judge(const struct run *r, bool lossless, struct golden_outcome *out
 		out->gapped = k->gapped;
 		out->gap_bytes = k->gap_bytes;
 	}
-	if (!out->holds && !out->differ)
-		out->differ = 1;
 }
 
 int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec, struct golden_outcome *out, char *err,
@@ -272,6 +270,8 @@ int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec
 					out);
 		if (rc)
 			snprintf(err, errlen, "comparing: %s", strerror(-rc));
+		if (!out->holds && !out->differ)
+			out->differ = 1;
 	}
 	run_free(&r);
 	return rc;

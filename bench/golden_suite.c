@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * golden_suite.c: see golden_suite.h.
+ */
+#include "golden_suite.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const struct golden_profile golden_profiles[] = {
+	{ "clean", "" },
+	{ "reorder", "--reorder 5%" },
+	{ "reorder-dup", "--reorder 20%,depth=100 --dup 5%" },
+	{ "loss", "--loss 2%" },
+	{ "loss-burst", "--loss 1%,burst=4,retransmit=50ms --reorder 5%" },
+	{ "truncate", "--truncate 2% --reorder 2%" },
+	{ "corrupt", "--corrupt 2%" },
+	{ "corrupt-fix", "--corrupt 1%,checksum=fix --reorder 5%" },
+	{ NULL, NULL },
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Prints a path so that a shell reads it as one word. */
+static void put_word(FILE *f, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=+@%";
+
+	if (*text && strspn(text, plain) == strlen(text)) {
+		fputs(text, f);
+		return;
+	}
+	fputc('\'', f);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", f);
+		else
+			fputc(*text, f);
+	}
+	fputc('\'', f);
+}
+
+/* Engine options that were given, for the line that repeats. */
+static void put_given(const struct golden_given *g)
+{
+	char hole[64];
+
+	if (g->opts.overlap != FOS_OVERLAPS)
+		printf(" --overlap %s", fos_overlap_name(g->opts.overlap));
+	if (g->opts.checksum_given)
+		printf(" --checksum %s", g->opts.verify ? "verify" : "ignore");
+	if (g->opts.hole_packets || g->opts.hole_ns) {
+		bench_hole_wait_text(g->opts.hole_packets, g->opts.hole_ns, hole, sizeof(hole));
+		printf(" --hole-wait %s", hole);
+	}
+	if (g->opts.vlan_key)
+		printf(" --vlan-key");
+	if (g->opts.filter) {
+		printf(" --flow ");
+		put_word(stdout, g->opts.filter);
+	}
+	if (g->force)
+		printf(" --force");
+}
+
+static void say(struct golden_suite *s, const char *trace, const char *golden, const struct fos_impair_spec *spec,
+		const char *options, const struct golden_outcome *o)
+{
+	bool active = fos_impair_spec_active(spec);
+
+	if (o->holds && s->quiet)
+		return;
+	bench_progress_clear(&s->progress);
+	if (!o->holds) {
+		fflush(stdout);
+		fprintf(stderr, "%s: %s: %s\n", s->program, trace, o->first);
+	}
+	printf("%s: %" PRIu64 " streams hold, %" PRIu64 " differ", trace, o->hold, o->differ);
+	if (active)
+		printf(" (%s)", options);
+	if (o->gapped)
+		printf("; %" PRIu64 " with gaps, %" PRIu64 " bytes missing", o->gapped, o->gap_bytes);
+	if (o->conflicted)
+		printf("; %" PRIu64 " with conflicts of the trace's own", o->conflicted);
+	if (o->by_packet)
+		printf("; %" PRIu64 " held against their packets", o->by_packet);
+	printf("\n");
+	if (!o->holds) {
+		printf("repeat: %s ", s->program);
+		put_word(stdout, trace);
+		printf(" ");
+		put_word(stdout, golden);
+		put_given(s->given);
+		printf("%s%s\n", active ? " " : "", active ? options : "");
+	}
+	fflush(stdout);
+}
+
+/* What cannot be done to this trace: not a failure, but no check either. */
+static bool left_out(const struct golden_suite *s, const struct golden_case *c, const struct fos_impair_spec *spec,
+		     char *err, size_t errlen)
+{
+	return !s->impaired && bench_check_corrupt(&c->trace.frames, spec, err, errlen) == -EINVAL;
+}
+
+static int check_one(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,
+		     const char *profile, const struct fos_impair_spec *spec)
+{
+	char options[2048], name[2200], err[512];
+	struct golden_outcome o = { 0 };
+	uint64_t begin = now_ns();
+	double seconds;
+	int rc;
+
+	fos_impair_spec_text(spec, options, sizeof(options));
+	if (profile)
+		snprintf(name, sizeof(name), "%s, seed %" PRIu64, profile, spec->seed);
+	else
+		snprintf(name, sizeof(name), "%s", options);
+	bench_progress_update(&s->progress, begin, s->checks + s->left_out, s->total, "checks", s->now);
+	if (left_out(s, c, spec, err, sizeof(err))) {
+		s->left_out++;
+		return golden_junit_add(&s->junit, c->trace.name, name, 0, NULL, NULL, err);
+	}
+	s->checks++;
+	rc = golden_case_verify(c, spec, &o, err, sizeof(err));
+	seconds = (double)(now_ns() - begin) / 1e9;
+	if (rc) {
+		s->errors++;
+		bench_progress_clear(&s->progress);
+		fprintf(stderr, "%s: %s: %s\n", s->program, trace, err);
+		return golden_junit_add(&s->junit, c->trace.name, name, seconds, NULL, err, NULL);
+	}
+	s->failed += !o.holds;
+	say(s, trace, golden, spec, options, &o);
+	return golden_junit_add(&s->junit, c->trace.name, name, seconds, o.holds ? NULL : o.first, NULL, NULL);
+}
+
+static int run_seeds(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,
+		     const char *profile, struct fos_impair_spec *spec)
+{
+	int rc = 0;
+
+	for (uint64_t seed = s->first_seed; rc == 0; seed++) {
+		spec->seed = seed;
+		rc = check_one(s, c, trace, golden, profile, spec);
+		if (seed == s->last_seed || !fos_impair_spec_active(spec))
+			break; /* without chance, seeds are all the same */
+	}
+	return rc;
+}
+
+static int run_profiles(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden)
+{
+	struct fos_impair_spec spec;
+	char err[256];
+	int rc = 0;
+
+	for (const struct golden_profile *p = golden_profiles; rc == 0 && p->name; p++) {
+		if (c->impaired && *p->options)
+			continue; /* recorded with an impairment of its own */
+		fos_impair_spec_init(&spec);
+		rc = golden_spec_from_text(&spec, p->options, err, sizeof(err));
+		if (rc == 0)
+			rc = run_seeds(s, c, trace, golden, p->name, &spec);
+		fos_impair_spec_free(&spec);
+	}
+	return rc;
+}
+
+int golden_suite_trace(struct golden_suite *s, const char *trace, const char *golden, bool profiles)
+{
+	const char *slash = strrchr(trace, '/');
+	struct fos_impair_spec spec;
+	struct golden_case c;
+	char err[1024];
+	int rc;
+
+	s->now = slash ? slash + 1 : trace;
+	rc = golden_case_open(&c, trace, golden, s->given, NULL, NULL, err, sizeof(err));
+	if (rc) {
+		bench_progress_clear(&s->progress);
+		fprintf(stderr, "%s: %s\n", s->program, err);
+		s->errors++;
+		return golden_junit_add(&s->junit, s->now, "open", 0, NULL, err, NULL);
+	}
+	if (c.trace.damaged) {
+		bench_progress_clear(&s->progress);
+		fprintf(stderr, "%s: %s; what came before is compared\n", s->program, c.trace.frames.error);
+	}
+	if (profiles && !s->impaired) {
+		rc = run_profiles(s, &c, trace, golden);
+	} else {
+		rc = fos_impair_spec_copy(&spec, s->spec);
+		if (rc == 0) {
+			rc = run_seeds(s, &c, trace, golden, NULL, &spec);
+			fos_impair_spec_free(&spec);
+		}
+	}
+	golden_case_close(&c);
+	return rc;
+}
+
+static int has_golden(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name);
+
+	return n > 7 && strcmp(e->d_name + n - 7, ".golden") == 0;
+}
+
+/* How many checks there will be, where nothing is left out. */
+static uint64_t checks_of(const struct golden_suite *s, uint64_t traces)
+{
+	uint64_t seeds = s->last_seed - s->first_seed + 1, per_trace = 0;
+
+	if (s->impaired)
+		return traces * seeds;
+	for (const struct golden_profile *p = golden_profiles; p->name; p++)
+		per_trace += *p->options ? seeds : 1;
+	return traces * per_trace;
+}
+
+int golden_suite_folder(struct golden_suite *s, const char *dir, char *err, size_t errlen)
+{
+	struct dirent **list;
+	int n = scandir(dir, &list, has_golden, alphasort), rc = 0;
+	size_t len = strlen(dir);
+
+	if (n <= 0) {
+		rc = n < 0 ? -errno : -ENOENT;
+		snprintf(err, errlen, "%s: %s", dir, n < 0 ? strerror(errno) : "no trace with a TRACE.golden beside it");
+		if (n == 0)
+			free(list);
+		return rc;
+	}
+	s->total = checks_of(s, (uint64_t)n);
+	bench_progress_init(&s->progress, stderr, now_ns());
+	for (int i = 0; i < n; i++) {
+		char *golden = NULL, *trace = NULL;
+
+		if (rc == 0 && (asprintf(&golden, "%s%s%s", dir, len && dir[len - 1] == '/' ? "" : "/", list[i]->d_name) < 0 ||
+				!(trace = strndup(golden, strlen(golden) - 7))))
+			rc = -ENOMEM;
+		if (rc == 0)
+			rc = golden_suite_trace(s, trace, golden, true);
+		free(trace);
+		free(golden);
+		free(list[i]);
+	}
+	free(list);
+	bench_progress_clear(&s->progress);
+	if (rc)
+		snprintf(err, errlen, "%s: %s", dir, strerror(-rc));
+	return rc;
+}
