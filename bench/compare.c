@@ -158,7 +158,8 @@ static int row_ratio(struct row *row, const struct bench_run *o, const struct be
 		snprintf(row->word, sizeof(row->word), "REGRESSION: %.1f %% slower%s", percent, noisy);
 	} else if (r.ci95[0] > 1) {
 		count->slower++;
-		snprintf(row->word, sizeof(row->word), "%.1f %% slower, within threshold%s", percent, noisy);
+		snprintf(row->word, sizeof(row->word), "%.1f %% slower, not surely beyond the threshold%s", percent,
+		         noisy);
 	} else if (r.ci95[1] < 1) {
 		count->faster++;
 		snprintf(row->word, sizeof(row->word), "%.1f %% faster%s", -percent, noisy);
@@ -276,7 +277,7 @@ static void print_summary(FILE *out, const struct count *c)
 	if (c->regressions + c->broken == 0)
 		fputs("No regression. ", out);
 	if (c->slower)
-		fprintf(out, "%zu %s slower within the threshold. ", c->slower, are(c->slower));
+		fprintf(out, "%zu %s slower, but not surely beyond the threshold. ", c->slower, are(c->slower));
 	if (c->faster)
 		fprintf(out, "%zu %s faster. ", c->faster, are(c->faster));
 	if (c->same)
