@@ -141,7 +141,7 @@ static struct seen *walk(const struct fos_gen_spec *s, uint64_t *packets, uint64
 	struct seen *seen = calloc(s->sessions, sizeof *seen);
 	struct fos_port *p;
 	struct fos_batch b;
-	uint64_t n = 0, at = 0;
+	uint64_t n = 0;
 
 	assert_int_equal(fos_gen_open(s, &p), 0);
 	*wraps = 0;
@@ -196,7 +196,6 @@ static struct seen *walk(const struct fos_gen_spec *s, uint64_t *packets, uint64
 			if (!seen[session].first)
 				seen[session].first = n;
 			seen[session].last = n;
-			at += q->f.len;
 		}
 	}
 	*packets = n;
