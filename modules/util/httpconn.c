@@ -79,18 +79,26 @@ static void http_begin(struct http *h, struct http_conn *c, const struct fos_ses
 	h->sessions++;
 }
 
-/* Is this a packet's answer to request bytes that were not fed yet? One more than was fed is the sequence number of a
- * FIN, which is no byte, unless a request has begun that is not whole. */
+/* Was this packet sent after bytes of the other side that were not fed yet? It acknowledges them. One more than was fed
+ * is the sequence number of a FIN, which is no byte, unless a request has begun that is not whole. */
 static bool http_early(const struct http_conn *c, int dir, bool has_ack, uint32_t ack)
 {
-	const struct http_dir *req = &c->dir[!dir];
+	const struct http_dir *other = &c->dir[!dir];
 
-	if (!has_ack || req->over)
+	if (!has_ack || other->over)
 		return false;
-	if (!req->begun) /* not one byte of the other side: where it begins is not known */
-		return true;
-	int32_t more = (int32_t)(ack - req->start_seq - (uint32_t)req->fed);
-	return more > 1 || (more == 1 && htp_connp_get_in_tx(c->log.connp));
+	if (!other->begun && (c->kind == HTTP_YES || !other->seen)) /* where it begins is not known for certain */
+		return c->kind == HTTP_YES;
+	int32_t more = (int32_t)(ack - other->start_seq - (uint32_t)other->fed);
+	if (more != 1 || c->kind != HTTP_YES)
+		return more > 0;
+	return dir != c->log.client && htp_connp_get_in_tx(c->log.connp);
+}
+
+/* Must this packet wait? A response for its request; a request only where the answer says what its bytes are. */
+static bool http_waits(const struct http_conn *c, int dir, bool has_ack, uint32_t ack)
+{
+	return (dir != c->log.client || c->log.upgrade) && http_early(c, dir, has_ack, ack);
 }
 
 static bool http_too_much(const struct http *h, struct fos_stream *s)
@@ -100,27 +108,36 @@ static bool http_too_much(const struct http *h, struct fos_stream *s)
 	return (uint64_t)fos_sp_distance(&p, &tail) > h->hold;
 }
 
-/* Looks at the first bytes of both directions. */
+/* Does this stream begin with an answer to bytes that are still to come? The other side says what the session is then. */
+static bool http_answers(const struct http *h, struct http_conn *c, struct fos_stream *s)
+{
+	struct fos_sp p = fos_stream_head(s), tail = fos_stream_tail(s);
+	const struct fos_pkt *pkt = fos_sp_compare(&p, &tail) < 0 ? fos_sp_pkt(&p) : NULL;
+	struct http_dir *other = &c->dir[!fos_stream_dir(s)];
+	struct fos_stream *peer = fos_stream_peer(s);
+
+	if (!pkt || http_too_much(h, s))
+		return false;
+	if (!other->begun && peer && fos_session_seen(fos_stream_session(s), !fos_stream_dir(s))) {
+		other->seen = true;
+		other->start_seq = fos_stream_start_seq(peer);
+	}
+	return http_early(c, fos_stream_dir(s), pkt->tcp_flags & FOS_TCP_ACK, pkt->ack);
+}
+
 void http_decide(struct http *h, struct http_conn *c, struct fos_stream *s, bool final)
 {
 	const struct fos_session *session = fos_stream_session(s);
 	int dir = fos_stream_dir(s);
+	enum http_look look = http_look(s, final);
 
-	switch (http_look(s, final)) {
-	case HTTP_LOOK_MORE:
+	if (look == HTTP_LOOK_MORE || (!final && http_answers(h, c, s)))
 		return;
-	case HTTP_LOOK_REQUEST:
-		http_begin(h, c, session, dir);
-		return;
-	case HTTP_LOOK_RESPONSE:
-		/* a response before its request: the request may be late */
-		if (final || c->dir[!dir].over || http_too_much(h, s))
-			http_begin(h, c, session, !dir);
-		return;
-	case HTTP_LOOK_OTHER:
+	if (look == HTTP_LOOK_OTHER) {
 		h->other++;
 		http_stop(c);
-		return;
+	} else {
+		http_begin(h, c, session, look == HTTP_LOOK_REQUEST ? dir : !dir);
 	}
 }
 
@@ -159,7 +176,7 @@ static bool http_feed_kept(struct http *h, struct http_conn *c, int dir)
 
 	while (c->kind == HTTP_YES && d->kept) {
 		struct http_kept *k = d->kept;
-		if (dir != c->log.client && http_early(c, dir, k->has_ack, k->ack))
+		if (http_waits(c, dir, k->has_ack, k->ack))
 			return any;
 		size_t len = (size_t)k->len - k->at;
 		size_t used = http_give(h, c, dir, k->gap ? NULL : k->data + k->at, len);
@@ -183,13 +200,13 @@ static bool http_feed_window(struct http *h, struct http_conn *c, int dir)
 {
 	struct http_dir *d = &c->dir[dir];
 	struct fos_sp p = fos_stream_head(d->stream), tail = fos_stream_tail(d->stream);
-	bool any = false, response = dir != c->log.client, force = response && http_too_much(h, d->stream);
+	bool any = false, force = http_too_much(h, d->stream);
 	const uint8_t *run;
 	size_t len;
 
 	while ((run = fos_sp_run(&p, &tail, &len))) {
 		const struct fos_pkt *pkt = fos_sp_pkt(&p);
-		if (response && pkt && http_early(c, dir, pkt->tcp_flags & FOS_TCP_ACK, pkt->ack)) {
+		if (pkt && http_waits(c, dir, pkt->tcp_flags & FOS_TCP_ACK, pkt->ack)) {
 			h->waited += !force;
 			h->overruns += force;
 			if (!force)

@@ -25,7 +25,7 @@ struct http_dir {
 	struct http_kept *kept, **last;
 	uint64_t fed; /* offset in the stream */
 	uint32_t start_seq;
-	bool begun, over;
+	bool seen, begun, over; /* seen: it has packets; its start_seq may still change */
 };
 
 struct http_conn {

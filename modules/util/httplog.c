@@ -103,6 +103,14 @@ static int httplog_on_start(htp_tx_t *tx)
 	return HTP_OK;
 }
 
+static int httplog_on_headers(htp_tx_t *tx)
+{
+	struct httplog_conn *c = htp_connp_get_user_data(tx->connp);
+
+	c->upgrade |= tx->request_headers && htp_table_get_c(tx->request_headers, "upgrade");
+	return HTP_OK;
+}
+
 static int httplog_on_complete(htp_tx_t *tx)
 {
 	struct httplog_conn *c = htp_connp_get_user_data(tx->connp);
@@ -125,6 +133,7 @@ int httplog_init(struct httplog *l)
 	htp_config_set_parse_request_cookies(l->cfg, 0);
 	htp_config_set_parse_request_auth(l->cfg, 0);
 	htp_config_register_request_start(l->cfg, httplog_on_start);
+	htp_config_register_request_headers(l->cfg, httplog_on_headers);
 	htp_config_register_transaction_complete(l->cfg, httplog_on_complete);
 	return 0;
 }
@@ -143,6 +152,7 @@ int httplog_begin(struct httplog *l, struct httplog_conn *c, const struct fos_ke
 	c->key = key;
 	c->client = client;
 	c->open = 0;
+	c->upgrade = false;
 	c->connp = htp_connp_create(l->cfg);
 	if (!c->connp)
 		return -ENOMEM;

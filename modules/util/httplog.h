@@ -7,6 +7,7 @@
 #ifndef FLOWOS_MODULE_HTTPLOG_H
 #define FLOWOS_MODULE_HTTPLOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ struct httplog_conn {
 	const struct fos_key *key;
 	int client;    /* side of the key that sends requests */
 	uint32_t open; /* transactions that have begun and are not complete */
+	bool upgrade;  /* a request asked for another protocol */
 	htp_connp_t *connp;
 };
 

@@ -45,7 +45,7 @@ struct fos_session {
 	uint64_t id;
 	struct fos_key key;
 	int originator;
-	bool mid;
+	bool mid, unseen[2]; /* unseen: no packet of this direction came */
 	const char *flow;
 	uint64_t first_ns, last_ns;
 	enum fos_end end[2];

@@ -296,7 +296,7 @@ uint64_t fos_session_last_ns(const struct fos_session *s)
 
 bool fos_session_seen(const struct fos_session *s, int dir)
 {
-	return s->stream[dir].opened;
+	return !s->unseen[dir];
 }
 
 uint32_t fos_session_conflicts(const struct fos_session *s, int dir)

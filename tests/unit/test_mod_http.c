@@ -257,18 +257,21 @@ static void test_one_direction(void **state)
 	struct mh mh;
 
 	(void)state;
-	struct fos_session *s = start(&mh, 0);
-	mh_put(mh_stream(s, 1), r, sizeof(r) - 1, 100);
-	mh_data(mh_stream(s, 1));
-	assert_int_equal(mh_kept(mh_stream(s, 1)), sizeof(r) - 1);
-	mh_session_end(s, FOS_END_EOF);
-	assert_int_equal(mh_finish(&mh), 0);
-	assert_int_equal(mh_u64(&mh, "status.200"), 1);
-	assert_int_equal(mh_u64(&mh, "response_body_bytes"), 5);
-	mh_free(&mh);
+	for (int unseen = 0; unseen < 2; unseen++) {
+		struct fos_session *s = start(&mh, 0);
+		s->unseen[0] = unseen;
+		mh_put(mh_stream(s, 1), r, sizeof(r) - 1, 100);
+		mh_data(mh_stream(s, 1));
+		assert_int_equal(mh_kept(mh_stream(s, 1)), sizeof(r) - 1);
+		mh_session_end(s, FOS_END_EOF);
+		assert_int_equal(mh_finish(&mh), 0);
+		assert_int_equal(mh_u64(&mh, "status.200"), 1);
+		assert_int_equal(mh_u64(&mh, "response_body_bytes"), 5);
+		mh_free(&mh);
+	}
 
 	mh_open(&mh, "hold=20", NULL); /* not for ever */
-	s = mh_session(&mh, "tcp", "10.0.0.1:1000", "10.0.0.2:80");
+	struct fos_session *s = mh_session(&mh, "tcp", "10.0.0.1:1000", "10.0.0.2:80");
 	mh_put(mh_stream(s, 1), r, sizeof(r) - 1, 100);
 	mh_data(mh_stream(s, 1));
 	assert_int_equal(mh_kept(mh_stream(s, 1)), 0);
@@ -296,6 +299,50 @@ static void test_half_closed(void **state)
 	assert_int_equal(mh_finish(&mh), 0);
 	assert_int_equal(mh_u64(&mh, "transactions"), 1);
 	assert_int_equal(mh_u64(&mh, "response_body_bytes"), 5);
+	mh_free(&mh);
+}
+
+/* HTTP/0.9: only the request says what the session is. */
+static void test_answer_without_status(void **state)
+{
+	struct mh mh;
+
+	(void)state;
+	struct fos_session *s = start(&mh, 0);
+	mh_put(mh_stream(s, 1), "<p>old</p>", 10, 8);
+	mh_data(mh_stream(s, 1));
+	assert_int_equal(mh_kept(mh_stream(s, 1)), 10);
+	mh_feed(mh_stream(s, 0), "GET /a\r\n", 8);
+	assert_int_equal(mh_kept(mh_stream(s, 1)), 0);
+	mh_session_end(s, FOS_END_FIN);
+	assert_int_equal(mh_finish(&mh), 0);
+	assert_int_equal(mh_u64(&mh, "sessions"), 1);
+	assert_int_equal(mh_u64(&mh, "not_http"), 0);
+	mh_free(&mh);
+}
+
+/* What follows a request for another protocol is read when the answer is there. */
+static void test_upgrade(void **state)
+{
+	static const char q[] = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+	static const char r[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+	struct mh mh;
+
+	(void)state;
+	struct fos_session *s = start(&mh, 0);
+	mh_put(mh_stream(s, 0), q, sizeof(q) - 1, 0);
+	mh_put(mh_stream(s, 0), "\x81\x85GET \r\n\r\n", 10, sizeof(r) - 1);
+	mh_data(mh_stream(s, 0));
+	assert_int_equal(mh_kept(mh_stream(s, 0)), 10);
+	mh_put(mh_stream(s, 1), r, sizeof(r) - 1, sizeof(q) - 1);
+	mh_data(mh_stream(s, 1));
+	assert_int_equal(mh_kept(mh_stream(s, 0)), 0);
+	mh_session_end(s, FOS_END_FIN);
+	assert_int_equal(mh_finish(&mh), 0);
+	assert_int_equal(mh_u64(&mh, "requests"), 1);
+	assert_int_equal(mh_u64(&mh, "status.101"), 1);
+	assert_int_equal(mh_u64(&mh, "tunnels"), 1);
+	assert_int_equal(mh_u64(&mh, "errors"), 0);
 	mh_free(&mh);
 }
 
@@ -397,11 +444,19 @@ static void test_bad_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_cut),      cmocka_unit_test(test_random_interleaving),
-		cmocka_unit_test(test_report),         cmocka_unit_test(test_gap_in_body),
-		cmocka_unit_test(test_gap_in_headers), cmocka_unit_test(test_one_direction),
-		cmocka_unit_test(test_connect),        cmocka_unit_test(test_half_closed),
-		cmocka_unit_test(test_not_http),       cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_random_interleaving),
+		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_gap_in_body),
+		cmocka_unit_test(test_gap_in_headers),
+		cmocka_unit_test(test_one_direction),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_half_closed),
+		cmocka_unit_test(test_answer_without_status),
+		cmocka_unit_test(test_upgrade),
+
+		cmocka_unit_test(test_not_http),
+		cmocka_unit_test(test_random_bytes),
 		cmocka_unit_test(test_bad_arguments),
 	};
 
