@@ -56,14 +56,13 @@ static int collect(const struct fos_frame *v, size_t n, bool verify, struct data
 
 		now = v[i].ts_ns > now ? v[i].ts_ns : now;
 		fos_parse(&p, 0);
-		if (p.verdict == FOS_PKT_FRAGMENT) {
+		if (p.verdict == FOS_PKT_FRAGMENT && (!verify || fos_checksum_ok(&p))) {
 			fos_frag_expire(frags, now);
 			while (p.verdict == FOS_PKT_FRAGMENT)
 				if (fos_frag_add(frags, &p, 0) == FOS_PKT_FRAGMENT && !p.buf)
 					break;
 		}
-		if (p.verdict == FOS_PKT_UDP &&
-		    (!verify || (v[i].flags & FOS_FRAME_CSUM_OK) || fos_checksum_ok(&p)))
+		if (p.verdict == FOS_PKT_UDP && (!verify || fos_checksum_ok(&p)))
 			rc = add(d, &p);
 		fos_buf_put(p.buf);
 	}

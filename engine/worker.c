@@ -290,6 +290,10 @@ static void admit(struct fos_worker *w, struct fos_pkt *p)
 		w->now_ns = p->f.ts_ns;
 	w->st.verdict[p->verdict]++;
 	if (p->verdict == FOS_PKT_FRAGMENT) {
+		if (w->cfg.verify_checksums && !fos_checksum_ok(p)) { /* its header's; the datagram gets a new one */
+			w->st.bad_checksum++;
+			return;
+		}
 		fos_frag_expire(w->frags, w->now_ns);
 		do {
 			if (fos_frag_add(w->frags, p, w->cfg.parse_flags) == FOS_PKT_FRAGMENT && !p->buf)
@@ -301,7 +305,7 @@ static void admit(struct fos_worker *w, struct fos_pkt *p)
 	}
 	if (!is_session(p))
 		return;
-	if (w->cfg.verify_checksums && !(p->f.flags & FOS_FRAME_CSUM_OK) && !fos_checksum_ok(p)) {
+	if (w->cfg.verify_checksums && !fos_checksum_ok(p)) {
 		w->st.bad_checksum++;
 		return;
 	}
@@ -372,7 +376,7 @@ void fos_worker_end(struct fos_worker *w, enum fos_end why)
 
 		if (!s->wheel_link) /* given back */
 			continue;
-		fos__use_end(w, s, why);
+		fos__use_end(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
 		fos__arena_reset(&w->arena);
 	}
 	w->n_touched = 0;
