@@ -140,7 +140,7 @@ void fos_release_all(struct fos_stream *s)
 
 const uint8_t *fos_sp_run(const struct fos_sp *p, const struct fos_sp *limit, size_t *len)
 {
-	struct fos_sp q;
+	struct fos_sp q = { 0 };
 
 	*len = 0;
 	assert_true(p->off <= limit->off && limit->off <= p->stream->tail);
