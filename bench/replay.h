@@ -68,7 +68,7 @@ int bench_trace_sha256(const char *path, char text[65]);
 /* What an impairment made of frames. */
 struct bench_schedule {
 	struct fos_frames frames;
-	struct fos_port *port;   /* owns changed bytes, knows the notes; NULL when nothing was impaired */
+	struct fos_port *port;   /* owns changed bytes, knows the notes; NULL when nothing is impaired: `frames` are the input's */
 	struct fos_impair_stats stats;
 	struct fos_reorder_metrics metrics;
 };
