@@ -153,6 +153,11 @@ static void add(struct fos__held *h, struct fos__seg *s)
 	h->bytes += fos__seg_bytes(s);
 }
 
+void fos__held_put(struct fos__held *h, struct fos__seg *s)
+{
+	add(h, s);
+}
+
 static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t from, uint64_t to, unsigned *added)
 {
 	struct fos__seg *s = fos__seg_new(in->pkt, in->data + (from - in->from), (uint32_t)(to - from));

@@ -66,6 +66,9 @@ struct fos__insert {
  * that went in. Returns 0 or -ENOMEM (then part of it may be missing). */
 int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t *conflicts, unsigned *added);
 
+/* Puts in a segment that another set gave (fos__held_take) and that overlaps with nothing here. */
+void fos__held_put(struct fos__held *h, struct fos__seg *s);
+
 /* Stamps what `ack` newly covers: segments with from in (was, ack]. */
 void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t pkts, uint64_t now_ns);
 

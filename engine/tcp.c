@@ -192,7 +192,7 @@ static void cap(struct fos_worker *w, struct fos_session *s, int side)
 }
 
 static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
-		 const uint8_t *data, uint64_t to, uint64_t since_ns)
+		 const uint8_t *data, uint64_t to)
 {
 	struct fos__half *h = &s->half[side];
 	uint32_t conflicts = h->conflicts;
@@ -204,11 +204,11 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 			w->st.no_memory++;
 			return false;
 		}
-		h->held->since_ns = since_ns;
+		h->held->since_ns = w->now_ns;
 		h->held->since_pkts = h->pkts;
 	}
 	struct fos__insert in = { .from = from, .to = to, .o_from = to - p->app_len, .o_to = to, .data = data, .pkt = p,
-				  .held_ns = since_ns, .now_ns = w->now_ns, .policy = w->cfg.overlap, .pkts = h->pkts, .first = true,
+				  .held_ns = w->now_ns, .now_ns = w->now_ns, .policy = w->cfg.overlap, .pkts = h->pkts, .first = true,
 				  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
 	size_t before = h->held->bytes;
 
@@ -222,7 +222,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 
 /* A segment of a direction that has not started: everything waits. */
 static void segment_before_start(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-				 uint64_t pos, uint64_t since_ns)
+				 uint64_t pos)
 {
 	struct fos__half *h = &s->half[side];
 
@@ -234,7 +234,7 @@ static void segment_before_start(struct fos_worker *w, struct fos_session *s, in
 			return;
 		}
 	}
-	if (hold(w, s, side, p, pos, p->app, pos + p->app_len, since_ns))
+	if (hold(w, s, side, p, pos, p->app, pos + p->app_len))
 		cap(w, s, side);
 }
 
@@ -263,7 +263,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 		drain(w, s, side);
 		return;
 	}
-	if (!hold(w, s, side, p, from, data, to, w->now_ns))
+	if (!hold(w, s, side, p, from, data, to))
 		return;
 	drain(w, s, side);
 	cap(w, s, side);
@@ -301,18 +301,16 @@ static uint64_t note_position(struct fos_session *s, int side, const struct fos_
 	if (!(h->flags & FOS_HALF_SEEN)) {
 		pos = fos_seq_first(seq);
 		h->next = h->low = h->high = pos;
-		h->flags |= FOS_HALF_SEEN;
-		if (h->flags & FOS_HALF_ACKED) {
-			uint64_t ack = fos_seq_near(pos, (uint32_t)h->ack);
-
-			h->ack = ack;
-			if (ack > pos + p->app_wire_len + FOS_WINDOW)
-				h->flags &= ~(uint32_t)FOS_HALF_ACKED;
-		}
 	} else {
 		pos = fos_seq_near(h->next, seq);
 	}
 	end = pos + p->app_wire_len + ((p->tcp_flags & FOS_TCP_FIN) ? 1 : 0);
+	if ((h->flags & (FOS_HALF_SEEN | FOS_HALF_ACKED)) == FOS_HALF_ACKED) { /* the first one says what ACKs speak of */
+		h->ack = fos_seq_near(pos, (uint32_t)h->ack);
+		if (h->ack > end + FOS_WINDOW)
+			h->flags &= ~(uint32_t)FOS_HALF_ACKED;
+	}
+	h->flags |= FOS_HALF_SEEN;
 	if (pos < h->low)
 		h->low = pos;
 	if (end > h->high)
@@ -374,7 +372,7 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		else if (h->flags & FOS_HALF_STARTED)
 			segment(w, s, side, p, pos);
 		else
-			segment_before_start(w, s, side, p, pos, w->now_ns);
+			segment_before_start(w, s, side, p, pos);
 	}
 	if (s->half[0].held)
 		fos__tcp_patience(w, s, 0);
@@ -399,16 +397,39 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 	fos__queue_mark_end(w, s, side);
 }
 
-/* A segment that is moved is held anew by its new use, which has not started, as if it had just come. */
+/* A segment that is moved keeps what it came with but its stamp. No memory: it is lost, and counted. */
 static void move_segment(struct fos_worker *w, struct fos_session *to, int side, struct fos__seg *seg)
 {
-	struct fos_pkt p = seg->pkt;
+	struct fos__half *h = &to->half[side];
+	struct fos_pkt place = { .seq = (uint32_t)seg->from, .app_wire_len = seg->span.len };
+	uint64_t shift = note_position(to, side, &place) - seg->from;
 
-	p.app = seg->span.data;
-	p.app_len = p.app_wire_len = seg->span.len;
-	p.seq = (uint32_t)seg->from;
-	p.tcp_flags = FOS_TCP_ACK; /* its FIN was moved before */
-	segment_before_start(w, to, side, &p, note_position(to, side, &p), seg->held_ns);
+	if (!h->held) {
+		h->held = fos__held_new();
+		if (!h->held) {
+			w->st.no_memory++;
+			fos__seg_free(seg);
+			return;
+		}
+		h->held->since_ns = seg->held_ns;
+	}
+	seg->from += shift;
+	seg->to += shift;
+	seg->o_from += shift;
+	seg->o_to += shift;
+	seg->stamped = false;
+	fos__held_put(h->held, seg);
+	account(w, 0, fos__seg_bytes(seg));
+}
+
+/* A FIN moves with its segment. */
+static void move_fin(struct fos__half *from, struct fos__half *to, uint32_t fin)
+{
+	note_fin(to, fos_seq_near(to->next, fin));
+	from->fin = from->fin_before;
+	from->fin_before = 0;
+	if (!from->fin)
+		from->flags &= ~(uint32_t)FOS_HALF_FIN;
 }
 
 void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
@@ -428,15 +449,12 @@ void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct f
 
 		fos__held_take(h->held, seg);
 		account(w, before, h->held->bytes);
+		uint64_t fin = seg->o_from + seg->pkt.app_wire_len;
+		bool has_fin = (seg->pkt.tcp_flags & FOS_TCP_FIN) && (h->flags & FOS_HALF_FIN) && h->fin == fin;
+
 		move_segment(w, to, side, seg);
-		if ((seg->pkt.tcp_flags & FOS_TCP_FIN) && (h->flags & FOS_HALF_FIN) && h->fin == seg->o_to) {
-			note_fin(&to->half[side], fos_seq_near(to->half[side].next, (uint32_t)seg->o_to));
-			h->fin = h->fin_before;
-			h->fin_before = 0;
-			if (!h->fin)
-				h->flags &= ~(uint32_t)FOS_HALF_FIN;
-		}
-		fos__seg_free(seg);
+		if (has_fin)
+			move_fin(h, &to->half[side], (uint32_t)fin);
 	}
 	if (!h->held->first) {
 		free(h->held);

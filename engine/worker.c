@@ -239,11 +239,10 @@ static void udp_input(struct fos_worker *w, struct fos_session *s, struct fos_pk
 }
 
 /* A parsed packet goes to its session. */
-static void place(struct fos_worker *w, struct fos_pkt *p)
+static void place(struct fos_worker *w, struct fos_pkt *p, const struct fos__place *at)
 {
-	struct fos_key key;
-	int side = fos_key_of(p, w->cfg.vlan_key, &key);
-	struct fos_session *s = fos__use_find(w, &key, p->hash);
+	struct fos_session *s = fos__use_find(w, &at->key, p->hash);
+	int side = at->side;
 
 	count_payload(w, p);
 	if (s)
@@ -251,7 +250,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p)
 	if (!s) {
 		bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
 
-		s = fos__use_new(w, &key, p->hash, NULL, synack && p->verdict == FOS_PKT_TCP ? !side : side);
+		s = fos__use_new(w, &at->key, p->hash, NULL, synack && p->verdict == FOS_PKT_TCP ? !side : side);
 	} else if (p->verdict == FOS_PKT_TCP) {
 		s = fos__use_pick(w, s, p, side);
 	}
@@ -270,12 +269,10 @@ static void place(struct fos_worker *w, struct fos_pkt *p)
 		udp_input(w, s, p, side);
 }
 
-static void hash_packet(struct fos_worker *w, struct fos_pkt *p)
+static void hash_packet(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
 {
-	struct fos_key key;
-
-	fos_key_of(p, w->cfg.vlan_key, &key);
-	p->hash = (uint32_t)XXH3_64bits_withSeed(&key, sizeof(key), w->cfg.seed);
+	at->side = fos_key_of(p, w->cfg.vlan_key, &at->key);
+	p->hash = (uint32_t)XXH3_64bits_withSeed(&at->key, sizeof(at->key), w->cfg.seed);
 }
 
 static bool is_session(const struct fos_pkt *p)
@@ -284,7 +281,7 @@ static bool is_session(const struct fos_pkt *p)
 }
 
 /* Fragments become their datagram, checksums are looked at. */
-static void admit(struct fos_worker *w, struct fos_pkt *p)
+static void admit(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
 {
 	if (p->f.ts_ns > w->now_ns)
 		w->now_ns = p->f.ts_ns;
@@ -301,7 +298,7 @@ static void admit(struct fos_worker *w, struct fos_pkt *p)
 		} while (p->verdict == FOS_PKT_FRAGMENT);
 		w->st.verdict[p->verdict]++;
 		if (is_session(p))
-			hash_packet(w, p);
+			hash_packet(w, p, at);
 	}
 	if (!is_session(p))
 		return;
@@ -309,7 +306,7 @@ static void admit(struct fos_worker *w, struct fos_pkt *p)
 		w->st.bad_checksum++;
 		return;
 	}
-	place(w, p);
+	place(w, p, at);
 }
 
 static void parse_batch(struct fos_worker *w, struct fos_batch *b)
@@ -325,7 +322,7 @@ static void parse_batch(struct fos_worker *w, struct fos_batch *b)
 		w->st.wire_bytes += p->f.wire_len;
 		fos_parse(p, w->cfg.parse_flags);
 		if (is_session(p)) {
-			hash_packet(w, p);
+			hash_packet(w, p, &w->place[i]);
 			fos__table_prefetch(&w->table, p->hash);
 		}
 	}
@@ -355,7 +352,7 @@ int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
 		}
 	}
 	for (uint32_t i = 0; i < b->n; i++)
-		admit(w, &b->pkt[i]);
+		admit(w, &b->pkt[i], &w->place[i]);
 	if (b->now_ns > w->now_ns)
 		w->now_ns = b->now_ns;
 	look_at_due(w);
