@@ -106,7 +106,7 @@ class Model:
     def frame(self, time, link, data, wire):
         if time is not None:
             self.now = max(self.now, time)
-        packet = self.decoder.decode(link, data, wire, self.now)
+        packet = self.decoder.decode(link, data, wire, self.now, time)
         if packet is not None:
             self.packet(packet)
 
@@ -121,7 +121,7 @@ class Model:
             self.udp[key].add(packet.payload)
             return
         ends = (sender, receiver) if sender <= receiver else (receiver, sender)
-        key = ends + (packet.vlans if self.options.vlan_key else (),)
+        key = ends + (packet.vlans[:1] if self.options.vlan_key else (),)
         if key not in self.conversations:
             self.conversations[key] = self.new_conversation(ends)
         self.conversations[key].packet(packet, 0 if sender == ends[0] else 1, self.now)
@@ -140,7 +140,7 @@ class Model:
 
     def finish(self):
         for conversation in self.conversations.values():
-            conversation.end_all()
+            conversation.end_all(self.now)
         self.streams.udp = list(self.udp.values())
         return self.streams
 

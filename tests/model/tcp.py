@@ -48,10 +48,13 @@ def differing(a, b):
 
 
 class Piece:
-    """Held bytes [start, end) and the segment they came with; `stamp` is (packets, time) of the evidence or None."""
+    """Held bytes [start, end) and what they came with: the segment, the time, the position of its FIN or None.
 
-    def __init__(self, start, data, came, since, stamp=None):
-        self.start, self.data, self.came, self.since, self.stamp = start, data, came, since, stamp
+    `stamp` is (packets, time) of the evidence or None.
+    """
+
+    def __init__(self, start, data, came, since, stamp=None, fin=None):
+        self.start, self.data, self.came, self.since, self.stamp, self.fin = start, data, came, since, stamp, fin
 
     @property
     def end(self):
@@ -59,29 +62,31 @@ class Piece:
 
     def part(self, start, end):
         data = self.data[start - self.start:end - self.start]
-        return Piece(start, data, self.came, self.since, self.stamp)
+        return Piece(start, data, self.came, self.since, self.stamp, self.fin)
 
 
 def start_of(piece):
     return piece.start
 
 
+def ahead(number, of):
+    """How far a sequence number is ahead of another one: -2**31 to 2**31 - 1."""
+    return unwrap(number, of) - of
+
+
 class PeerAcks:
-    """Acknowledgements that the peer sent: all of them for the least, those without RST for first and greatest."""
+    """Sequence numbers that the peer acknowledged: the least of all, without RSTs the greatest and a SYN-ACK's."""
 
     def __init__(self):
-        self.least = self.first = self.greatest = None
-        self.on_syn = None
+        self.least = self.greatest = self.on_syn = None
 
     def add(self, number, is_rst, is_syn):
-        near = self.least if self.least is not None else (1 << 32) + number
-        position = unwrap(number, near)
-        self.least = position if self.least is None else min(self.least, position)
+        if self.least is None or ahead(number, self.least) < 0:
+            self.least = number
         if is_rst:
             return
-        if self.first is None:
-            self.first = position
-        self.greatest = position if self.greatest is None else max(self.greatest, position)
+        if self.greatest is None or ahead(number, self.greatest) > 0:
+            self.greatest = number
         if is_syn and self.on_syn is None:
             self.on_syn = number
 
@@ -91,7 +96,7 @@ class Direction:
         self.options = options
         self.wins = POLICIES[options.overlap]
         self.packets = 0
-        self.first = self.isn = self.low = self.high = self.fin = self.ack = None
+        self.first = self.isn = self.low = self.high = self.fin = self.fin_before = self.ack = None
         self.start = self.next = None
         self.mid = False
         self.held, self.first_held = [], None  # first_held: (packets, time) when the first payload was held
@@ -127,18 +132,17 @@ class Direction:
         if not self.has_packets:
             self.first = position if self.first is None else self.first
             self.low, self.high = position, end
-            self.count_remembered_acks()
+            if self.peer_acks.greatest is not None:
+                self.acknowledged(self.peer_acks.greatest)
         self.low, self.high = min(self.low, position), max(self.high, end)
         if packet.flags & FIN:
-            fin = position + packet.length
-            self.fin = fin if self.fin is None else max(self.fin, fin)
+            self.see_fin(position + packet.length)
+
+    def see_fin(self, fin):
+        if self.fin is None or fin > self.fin:
+            self.fin, self.fin_before = fin, self.fin
 
     # Acknowledgements of this direction's bytes, sent by its peer
-
-    def count_remembered_acks(self):
-        for ack in (self.peer_acks.first, self.peer_acks.greatest):
-            if ack is not None:
-                self.acknowledged(ack & 0xFFFFFFFF)
 
     def acknowledged(self, number, now=None):
         position = self.position(number)
@@ -165,21 +169,21 @@ class Direction:
         self.held = kept
 
     def begin_without_syn(self):
-        """At the least position held, or at what the peer's SYN-ACK acknowledged."""
-        least = self.held[0].start if self.held else None
-        on_syn = self.peer_acks.on_syn
-        if on_syn is not None:
-            on_syn = self.position(on_syn) if least is None else unwrap(on_syn, least)
-            if least is None or 0 <= least - on_syn <= NEAR:
-                self.begin(on_syn, False)
-                return
+        """At the least position held (or seen), or at what the peer's SYN-ACK acknowledged."""
         self.mid = True
-        if least is not None or self.has_packets:
-            self.begin(self.low if least is None else least, True)
+        if not self.has_packets:
+            return
+        least = self.held[0].start if self.held else self.low
+        on_syn = self.peer_acks.on_syn
+        if on_syn is not None and 0 <= ahead(least, on_syn) <= NEAR:
+            self.begin(unwrap(on_syn, least), False)
+        else:
+            self.begin(least, True)
 
     # Segments
 
-    def segment(self, start, data, now):
+    def segment(self, start, data, fin, now):
+        """`fin` is the position of the packet's FIN, or None."""
         came = (start, start + len(data))
         if self.started:
             if start > self.next + WINDOW:
@@ -197,7 +201,7 @@ class Direction:
         if not self.held and self.started and start == self.next:
             self.pass_on(data)
             return
-        self.insert(Piece(start, data, came, now), now)
+        self.insert(Piece(start, data, came, now, fin=fin), now)
         if self.started:
             self.deliver()
         elif self.first_held is None:
@@ -266,24 +270,25 @@ class Direction:
 
     # Patience
 
-    def end_holes(self, look, now):
-        """`look` is "time" before a packet of the conversation and "count" after one of the use."""
+    def end_holes(self, now):
         if not self.started:
-            if not self.held or not self.over(self.first_held, self.first_held[1], look, now):
+            if not self.held or not self.waited(self.first_held, now) and now - self.first_held[1] < LONGEST_HOLD:
                 return
             self.begin_without_syn()
-        while self.held and self.over(self.held[0].stamp, self.held[0].since, look, now):
+        while self.held and self.is_over(self.held[0], now):
             self.skip_to(self.held[0].start)
 
-    def over(self, stamp, since, look, now):
-        if look == "time" and now - since >= LONGEST_HOLD:
+    def is_over(self, piece, now):
+        """Whether the hole before this piece is."""
+        if now - piece.since >= LONGEST_HOLD:
             return True
+        return self.ack is not None and self.ack >= piece.start and self.waited(piece.stamp, now)
+
+    def waited(self, stamp, now):
         packets, time = self.options.hole_packets, self.options.hole_time
-        if stamp is None or (packets if look == "count" else time) is None:
+        if stamp is None:
             return False
-        enough_packets = packets is None or self.packets - stamp[0] >= packets
-        enough_time = time is None or now - stamp[1] >= time
-        return enough_packets and enough_time
+        return self.packets - stamp[0] >= (packets or 0) and now - stamp[1] >= (time or 0)
 
     def skip_to(self, position):
         if position > self.next:
@@ -334,10 +339,10 @@ class Conversation:
         self.uses = []
 
     def packet(self, packet, d, now):
+        self.end_idle_uses(now)
         for use in self.uses:
             for direction in use.directions:
-                direction.end_holes("time", now)
-        self.end_idle_uses(now)
+                direction.end_holes(now)
         if packet.flags & SYN and not packet.flags & RST:
             use = self.use_of_syn(packet, d)
         else:
@@ -346,7 +351,7 @@ class Conversation:
             self.end_use(self.uses[0], "timeout")
         self.apply(use, packet, d, now)
         for direction in use.directions:
-            direction.end_holes("count", now)
+            direction.end_holes(now)
 
     def end_idle_uses(self, now):
         for use in list(self.uses):
@@ -358,7 +363,8 @@ class Conversation:
         self.uses.remove(use)
         self.finished(use)
 
-    def end_all(self):
+    def end_all(self, now):
+        self.end_idle_uses(now)
         while self.uses:
             self.end_use(self.uses[0], "eof")
 
@@ -391,7 +397,7 @@ class Conversation:
         if mine.has_packets:
             return 0 <= mine.low - unwrap(start, mine.low) <= NEAR
         if mine.peer_acks.least is not None:
-            return 0 <= mine.peer_acks.least - unwrap(start, mine.peer_acks.least) <= NEAR
+            return 0 <= ahead(mine.peer_acks.least, start) <= NEAR
         if not packet.flags & ACK or other.isn is None:
             return True
         return (packet.ack - (other.isn + 1)) % (1 << 32) <= NEAR
@@ -427,12 +433,14 @@ class Conversation:
     def is_strange(use, packet, d):
         """Whether the packet belongs to a connection whose SYN is still to come."""
         mine = use.directions[d]
-        position = mine.position(packet.seq)
-        if mine.fin is not None:
-            return position > mine.fin + 1
-        if not use.rst or not mine.has_packets:
+        if not mine.has_packets:
             return False
-        return position > mine.high + STRAY or position < mine.low - STRAY
+        position = mine.position(packet.seq)
+        if mine.fin is not None and position > mine.fin + 1:
+            return True
+        if use.over and position < mine.low - STRAY:
+            return True
+        return use.rst and mine.fin is None and position > mine.high + STRAY
 
     # The packet within its use
 
@@ -455,11 +463,12 @@ class Conversation:
                 self.start_at_syn(mine, packet)
             position += 1
         if packet.payload:
-            mine.segment(position, packet.payload, now)
+            fin = position + packet.length if packet.flags & FIN else None
+            mine.segment(position, packet.payload, fin, now)
 
 
 def move_held(old, new):
-    """Held segments that lie nearer to the new use's start than to where the old use stands."""
+    """Held pieces that lie nearer to the new use's start than to where the old use stands."""
     stands = old.next if old.started else old.low
     stay = []
     for piece in old.held:
@@ -467,14 +476,19 @@ def move_held(old, new):
         if beyond > NEAR or beyond >= abs(piece.start - stands):
             stay.append(piece)
             continue
-        shift = new.start + beyond - piece.start
-        came = (piece.came[0] + shift, piece.came[1] + shift)
-        new.held.append(Piece(piece.start + shift, piece.data, came, piece.since))
-    if len(stay) == len(old.held):
-        return
+        move_piece(piece, old, new, new.start + beyond - piece.start)
     old.held = stay
     if not stay:
         old.first_held = None
-    new.held.sort(key=lambda piece: piece.start)
-    new.low, new.high = new.start, max(piece.end for piece in new.held)
     new.deliver()
+
+
+def move_piece(piece, old, new, shift):
+    came = (piece.came[0] + shift, piece.came[1] + shift)
+    moved = Piece(piece.start + shift, piece.data, came, piece.since, fin=piece.fin)
+    new.held.append(moved)
+    new.low = new.start
+    new.high = moved.end if new.high is None else max(new.high, moved.end)
+    if piece.fin is not None and piece.fin == old.fin:
+        new.see_fin(piece.fin + shift)
+        old.fin, old.fin_before = old.fin_before, None
