@@ -16,6 +16,12 @@
 
 enum { FOS_FLOWS_MAX = 64 };
 
+/* A packet's session key, worked out once per batch, and the side that sent it. */
+struct fos__place {
+	struct fos_key key;
+	int side;
+};
+
 struct fos_worker {
 	struct fos_worker_config cfg;
 	struct fos_worker_stats st;
@@ -34,6 +40,7 @@ struct fos_worker {
 	bool laid_out;
 	int batch_err;
 	struct fos__flow *flow[FOS_FLOWS_MAX];
+	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets */
 };
 
 /* worker.c: puts a side of a session on the list of those whose modules run at the end of the batch. */
