@@ -295,6 +295,8 @@ static void finish(struct campaign *c, size_t i)
 		run->distinct_payload_bytes = run->payload_bytes;
 	if (st->packets)
 		rc = bench_run_time(run, j->samples, j->n, st->delivered_bytes + st->datagram_bytes, c->o->impair.seed);
+	if (run->seconds.median > 0) /* of all waves */
+		run->sessions_per_second = (double)st->tcp_sessions / run->seconds.median;
 	if (rc == 0 && !c->o->no_check) {
 		step(c, "service times and memory");
 		rc = bench_detail(&j->prepared, &c->points.at[i], run, c->err, sizeof(c->err));
