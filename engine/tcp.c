@@ -343,12 +343,33 @@ static void handshake(struct fos_worker *w, struct fos_session *s, int side, con
 	}
 }
 
+/* Rule 3, the end: an ACK of a connection whose SYN is still to come says nothing of this one. */
+static bool strange_ack(const struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	if ((p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST)) || p->app_wire_len)
+		return false;
+	return fos__use_strange(s, p, side);
+}
+
+static void patience_of_both(struct fos_worker *w, struct fos_session *s)
+{
+	if (s->half[0].held)
+		fos__tcp_patience(w, s, 0);
+	if (s->half[1].held)
+		fos__tcp_patience(w, s, 1);
+}
+
 void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side)
 {
 	struct fos__half *h = &s->half[side];
 
 	h->pkts++;
 	h->flags |= FOS_HALF_ANY;
+	if (strange_ack(s, p, side)) {
+		fos__queue_push_bare(w, s, side, p);
+		patience_of_both(w, s);
+		return;
+	}
 	if (p->tcp_flags & FOS_TCP_ACK) {
 		if (!(h->flags & FOS_HALF_ACKS) || fos_seq_diff(p->ack, h->ack_least) < 0)
 			h->ack_least = p->ack;
@@ -374,10 +395,7 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		else
 			segment_before_start(w, s, side, p, pos);
 	}
-	if (s->half[0].held)
-		fos__tcp_patience(w, s, 0);
-	if (s->half[1].held)
-		fos__tcp_patience(w, s, 1);
+	patience_of_both(w, s);
 }
 
 void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)

@@ -202,14 +202,13 @@ static struct fos_session *pick_syn(struct fos_session *newest, const struct fos
 	return NULL;
 }
 
-/* Rule 3, the end: data that lies where this use cannot have any is of a connection whose SYN is still to come. */
-static bool belongs_to_next(const struct fos_session *s, const struct fos_pkt *p, int side)
+bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side)
 {
 	const struct fos__half *h = &s->half[side];
 
-	if ((p->tcp_flags & FOS_TCP_RST) || (p->app_wire_len == 0 && !(p->tcp_flags & FOS_TCP_FIN)))
+	if (!(h->flags & FOS_HALF_FIN) && !fos__session_over(s))
 		return false;
-	if (!(h->flags & FOS_HALF_SEEN))
+	if ((p->tcp_flags & FOS_TCP_RST) || !(h->flags & FOS_HALF_SEEN))
 		return false;
 	uint64_t pos = fos_seq_near(h->next, p->seq);
 
@@ -262,12 +261,10 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 			}
 		}
 	}
-	if (fos__session_over(best) || (best->half[side].flags & FOS_HALF_FIN)) {
-		if (belongs_to_next(best, p, side)) {
-			struct fos_key key = newest->key;
+	if ((p->app_wire_len || (p->tcp_flags & FOS_TCP_FIN)) && fos__use_strange(best, p, side)) {
+		struct fos_key key = newest->key;
 
-			return add_use(w, p, &key, newest, side);
-		}
+		return add_use(w, p, &key, newest, side);
 	}
 	return best;
 }

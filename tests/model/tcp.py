@@ -448,6 +448,8 @@ class Conversation:
         mine, other = use.directions[d], use.directions[1 - d]
         use.last_packet = now
         mine.packets += 1
+        if not packet.length and not packet.flags & (SYN | FIN | RST) and self.is_strange(use, packet, d):
+            return
         is_rst, is_syn = bool(packet.flags & RST), bool(packet.flags & SYN)
         if packet.flags & ACK:
             other.peer_acks.add(packet.ack, is_rst, is_syn)
