@@ -6,6 +6,7 @@
 #ifndef TEST_IMPAIR_H
 #define TEST_IMPAIR_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -333,6 +334,76 @@ static inline void output_free(struct output *o)
 {
 	free(o->p);
 	memset(o, 0, sizeof *o);
+}
+
+/* Everything at once that can be done at once. */
+#define ALL                                                                                                            \
+	"reorder=10%,depth=12", "loss=3%,burst=2,retransmit=5ms", "dup=4%,depth=3", "corrupt=2%", "truncate=2%",       \
+	    "delay=300us,jitter=200us"
+
+static inline struct output run(const struct frames *fs, const struct fos_impair_spec *spec, unsigned batch)
+{
+	struct fos_port *p = impair(array_open(fs, batch), spec);
+	struct output o = drain(p);
+
+	assert_int_equal(o.end, -ENODATA);
+	fos_port_close(p);
+	return o;
+}
+
+/* Is `got` within 5 standard deviations of n draws with chance `share`? */
+static inline void assert_binomial(uint64_t got, uint64_t n, double share)
+{
+	double mean = (double)n * share, sigma = sqrt((double)n * share * (1 - share));
+
+	if (fabs((double)got - mean) > 5 * sigma + 1e-9)
+		fail_msg("%llu of %llu at %g %%: %g sigma", (unsigned long long)got, (unsigned long long)n, share * 100,
+		         ((double)got - mean) / sigma);
+}
+
+static inline int by_hash(const void *a, const void *b)
+{
+	const struct seen *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* The packets of `o` without copies are those of `fs`, each once. */
+static inline void assert_complete(const struct frames *fs, const struct output *o)
+{
+	struct seen *in = calloc(fs->n, sizeof *in), *out = calloc(o->n, sizeof *out);
+	size_t n = 0;
+
+	for (size_t i = 0; i < fs->n; i++)
+		in[i].hash = fos_mix64_add(frame_hash(&fs->f[i]), fs->f[i].num);
+	for (size_t i = 0; i < o->n; i++) {
+		if (!(o->p[i].f.flags & FOS_FRAME_DUPLICATE))
+			out[n++].hash = fos_mix64_add(o->p[i].hash, o->p[i].f.num);
+	}
+	assert_int_equal(n, fs->n);
+	qsort(in, n, sizeof *in, by_hash);
+	qsort(out, n, sizeof *out, by_hash);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(in[i].hash, out[i].hash);
+	free(in);
+	free(out);
+}
+
+static inline void assert_time_forward(const struct output *o)
+{
+	for (size_t i = 1; i < o->n; i++)
+		assert_true(o->p[i].f.ts_ns >= o->p[i - 1].f.ts_ns);
+}
+
+/* Place of frame `num` in what came out. */
+static inline size_t place(const struct output *o, uint64_t num)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->p[i].f.num == num)
+			return i;
+	}
+	fail_msg("frame %llu is missing", (unsigned long long)num);
+	return 0;
 }
 
 #endif
