@@ -17,12 +17,13 @@ static void account(struct fos_worker *w, size_t before, size_t after)
 }
 
 /* Tells modules of bytes that were not taken. `from` is a position. */
-static void late(struct fos_session *s, int side, uint64_t from, const uint8_t *data, uint32_t len)
+static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data, uint32_t len)
 {
 	const struct fos__flow *f = s->flow;
 
 	if (!f->wants_late || len == 0)
 		return;
+	fos__worker_show(w, s, side); /* what was passed on before it */
 	for (unsigned i = 0; i < f->n_inst; i++)
 		if (f->inst[i].module->stream_late)
 			f->inst[i].module->stream_late(f->inst[i].self, fos__view_of(s, side, i),
@@ -38,7 +39,7 @@ static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint
 
 	w->st.before_start_bytes += before;
 	w->st.late_bytes += len - before;
-	late(s, side, from, data, len);
+	late(w, s, side, from, data, len);
 }
 
 static void deliver(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, const uint8_t *data,

@@ -183,7 +183,7 @@ static bool fits(const struct fos_session *s, const struct fos_pkt *p, int side)
 	if (h->flags & (FOS_HALF_ISN | FOS_HALF_STARTED))
 		return false;
 	if (h->flags & FOS_HALF_SEEN)
-		return near((uint32_t)h->low, p->seq + 1);
+		return near((uint32_t)h->low, p->seq);
 	if (peer->flags & FOS_HALF_ACKS)
 		return near(peer->ack_least, p->seq + 1);
 	if (!(p->tcp_flags & FOS_TCP_ACK) || !(peer->flags & FOS_HALF_ISN))
@@ -202,13 +202,29 @@ static struct fos_session *pick_syn(struct fos_session *newest, const struct fos
 	return NULL;
 }
 
+/* Does the packet acknowledge what the peer cannot have sent? */
+static bool ack_is_stray(const struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__half *peer = &s->half[!side];
+
+	if (!(p->tcp_flags & FOS_TCP_ACK) || !(peer->flags & FOS_HALF_SEEN))
+		return false;
+	uint64_t ack = fos_seq_near(peer->next, p->ack);
+
+	return ack + FOS_STRAY < peer->low || ack > peer->high + FOS_STRAY;
+}
+
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side)
 {
 	const struct fos__half *h = &s->half[side];
 
 	if (!(h->flags & FOS_HALF_FIN) && !fos__session_over(s))
 		return false;
-	if ((p->tcp_flags & FOS_TCP_RST) || !(h->flags & FOS_HALF_SEEN))
+	if (p->tcp_flags & FOS_TCP_RST)
+		return false;
+	if (fos__session_over(s) && ack_is_stray(s, p, side))
+		return true;
+	if (!(h->flags & FOS_HALF_SEEN))
 		return false;
 	uint64_t pos = fos_seq_near(h->next, p->seq);
 

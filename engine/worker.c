@@ -157,19 +157,23 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 	w->touched[w->n_touched++] = s;
 }
 
+void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side)
+{
+	uint32_t bit = (uint32_t)FOS_SESSION_TOUCHED0 << side;
+
+	if (!(s->flags & bit))
+		return;
+	s->flags &= ~bit;
+	fos__pipeline_run(w, s, side);
+}
+
 static void run_touched(struct fos_worker *w)
 {
 	for (size_t i = 0; i < w->n_touched; i++) {
 		struct fos_session *s = w->touched[i];
 
-		for (int side = 0; side < 2; side++) {
-			uint32_t bit = (uint32_t)FOS_SESSION_TOUCHED0 << side;
-
-			if (!(s->flags & bit))
-				continue;
-			s->flags &= ~bit;
-			fos__pipeline_run(w, s, side);
-		}
+		for (int side = 0; side < 2; side++)
+			fos__worker_show(w, s, side);
 	}
 	w->n_touched = 0;
 }

@@ -46,6 +46,9 @@ struct fos_worker {
 /* worker.c: puts a side of a session on the list of those whose modules run at the end of the batch. */
 void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side);
 
+/* ... runs them now, if it is on the list. */
+void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side);
+
 /* pipeline.c: runs the flow's modules over what a side of a session has gained. */
 void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side);
 /* ... for the last time, and tells them how the stream ended. */
