@@ -1,9 +1,12 @@
 """Writes results: golden lines (the form is in the project's interfaces), a file per stream, JSON."""
 
 import hashlib
+import itertools
 import json
 import os
 import socket
+
+import tcp
 
 
 def endpoint(address, port):
@@ -55,13 +58,41 @@ def dump(streams, directory):
         out.writelines(sorted(gaps))
 
 
+def touch(one, other):
+    """Whether the ranges of two streams of one direction overlap or are next to each other."""
+    def length(stream):
+        return len(stream.data) + sum(gap for _, gap in stream.gaps)
+    if any(stream.start_seq is None or (stream.mid and not stream.data) for stream in (one, other)):
+        return False
+    ahead = (other.start_seq - one.start_seq + (1 << 31)) % (1 << 32) - (1 << 31)
+    return -length(other) - 1 <= ahead <= length(one) + 1
+
+
+def ambiguous(streams):
+    """The set of streams that ORDER.md calls ambiguous."""
+    unclear = {stream for stream in streams if any(length > tcp.STRAY for _, length in stream.gaps)}
+    conversations = {}
+    for stream in streams:
+        conversations.setdefault(frozenset((stream.src, stream.dst)), []).append(stream)
+    for members in conversations.values():
+        uses, began = set(), {stream.use for stream in members if not stream.mid}
+        if {stream.use for stream in members} - began - {0}:
+            uses = {stream.use for stream in members}
+        for one, other in itertools.combinations(members, 2):
+            if one.src == other.src and one.use != other.use and touch(one, other):
+                uses |= {one.use, other.use}
+        unclear |= {stream for stream in members if stream.use in uses}
+    return unclear
+
+
 def json_text(streams):
-    tcp = [{
+    unclear = ambiguous(streams)
+    flows = [{
         "src": stream.src, "dst": stream.dst, "use": stream.use, "bytes": len(stream.data), "sha256": stream.sha256,
         "gaps": stream.gaps, "end": stream.end, "mid": stream.mid, "start_seq": stream.start_seq, "isn": stream.isn,
         "packets": stream.packets, "conflicts": stream.conflicts, "conflicts_delivered": stream.conflicts_delivered,
-        "undelivered": stream.undelivered,
+        "undelivered": stream.undelivered, "ambiguous": stream in unclear,
     } for stream in streams]
     udp = [{"src": one.src, "dst": one.dst, "datagrams": len(one.digests), "bytes": one.bytes} for one in streams.udp]
-    return json.dumps({"schema": 1, "trace_sha256": streams.trace_sha256, "damage": streams.damage, "tcp": tcp,
+    return json.dumps({"schema": 1, "trace_sha256": streams.trace_sha256, "damage": streams.damage, "tcp": flows,
                        "udp": udp}, indent=1) + "\n"

@@ -24,8 +24,8 @@ class Malformed(Exception):
     """A header contradicts itself or is cut off."""
 
 
-class Truncated(Malformed):
-    """A transport header that was not captured whole."""
+class Refused(Malformed):
+    """There is an IP packet, but its transport header was not captured whole or a checksum is wrong."""
 
 
 def u8(data, at):
@@ -61,7 +61,8 @@ class Path:
 
     def __init__(self, now, time):
         self.now, self.time, self.depth, self.vlans = now, time, 0, ()
-        self.ip = self.sums_right = False  # whether there was an IP header; and of the innermost: its checksum
+        self.ip = False  # whether there was an IP header
+        self.sums_right = True  # the innermost header's checksum; None: nothing can be told of sums
 
     def enter_tunnel(self):
         self.depth += 1
@@ -184,12 +185,14 @@ class Decoder:
         total = u16(data, 2) or wire
         if u8(data, 0) >> 4 != 4 or header < 20 or total < header or len(data) < header:
             raise Malformed
-        path.ip, path.sums_right = True, u16(data, 2) == 0 or ones_sum(data[:header]) == 0xFFFF
+        path.ip, path.sums_right = True, ones_sum(data[:header]) == 0xFFFF
+        if u16(data, 2) == 0:  # lengths and sums were left to the sender's NIC
+            path.sums_right = None
         protocol, source, destination = data[9], data[12:16], data[16:20]
         body, wire = data[header:total], total - header
         fragment = u16(data, 6)
         if fragment & 0x3FFF:
-            if self.verify and not path.sums_right:
+            if self.verify and path.sums_right is False:
                 return None
             key = (source, destination, protocol, u16(data, 4))
             piece = Piece((fragment & 0x1FFF) * 8, bool(fragment & 0x2000), body, wire, 65535 - header)
@@ -255,32 +258,34 @@ class Decoder:
     @staticmethod
     def check_sum(path, protocol, source, destination, data, wire):
         """The innermost IPv4 header's and this one; only what was captured whole can be verified."""
+        if path.sums_right is None:
+            return
         if not path.sums_right:
-            raise Malformed
+            raise Refused
         if protocol == UDP and u16(data, 6) == 0:
             if len(source) == 4:
                 return
-            raise Malformed
+            raise Refused
         pseudo = source + destination + struct.pack(">II", wire, protocol)
         if wire <= len(data) and ones_sum(pseudo + data[:wire]) != 0xFFFF:
-            raise Malformed
+            raise Refused
 
     def tcp(self, path, source, destination, data, wire, verify):
         if len(data) < 20:
-            raise Truncated if wire >= 20 else Malformed
+            raise Refused if wire >= 20 else Malformed
         sport, dport, seq, ack, offset, flags = struct.unpack(">HHIIBB", data[:14])
         header = (offset >> 4) * 4
         if header < 20 or header > wire:
             raise Malformed
         if header > len(data):
-            raise Truncated
+            raise Refused
         if verify:
             self.check_sum(path, TCP, source, destination, data, wire)
         return Packet(TCP, source, destination, sport, dport, path.vlans, data[header:], wire - header, seq, ack, flags)
 
     def udp(self, path, source, destination, data, wire, verify):
         if len(data) < 8:
-            raise Truncated if wire >= 8 else Malformed
+            raise Refused if wire >= 8 else Malformed
         sport, dport, length = u16(data, 0), u16(data, 2), u16(data, 4) or wire
         if length < 8:
             raise Malformed
@@ -306,7 +311,7 @@ class Decoder:
         try:
             layer, size, wire = find(payload, wire)
             found = layer(inner, payload[size:max(size, wire)], wire - size)
-        except Truncated:
+        except Refused:
             found = None
         except Malformed:
             return None

@@ -395,7 +395,7 @@ class Conversation:
             return False
         start = packet.seq + 1
         if mine.has_packets:
-            return 0 <= mine.low - unwrap(start, mine.low) <= NEAR
+            return 0 <= ahead(mine.low, packet.seq) <= NEAR
         if mine.peer_acks.least is not None:
             return 0 <= ahead(mine.peer_acks.least, start) <= NEAR
         if not packet.flags & ACK or other.isn is None:
@@ -432,7 +432,13 @@ class Conversation:
     @staticmethod
     def is_strange(use, packet, d):
         """Whether the packet belongs to a connection whose SYN is still to come."""
-        mine = use.directions[d]
+        mine, other = use.directions[d], use.directions[1 - d]
+        if packet.flags & RST:
+            return False
+        if use.over and packet.flags & ACK and other.has_packets:
+            ack = other.position(packet.ack)
+            if ack < other.low - STRAY or ack > other.high + STRAY:
+                return True
         if not mine.has_packets:
             return False
         position = mine.position(packet.seq)
