@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "outfile.h"
+#include <flowos/outfile.h>
+
 #include "value.h"
 
 static const char head[] = "# flowos-decisions 1";
@@ -109,17 +110,19 @@ char *fos_decision_note(const struct fos_decision *d, char *buf, size_t len)
 
 int fos_decisions_write(const struct fos_decisions *l, const char *path, const char *options, char *err, size_t errlen)
 {
-	struct fos__outfile o;
+	struct fos_outfile *o;
 	char line[FOS_DECISION_TEXT];
-	int r = fos__outfile_open(&o, path);
+	int r = fos_outfile_open(path, &o);
 
 	if (r == 0) {
-		fprintf(o.f, "%s\n", head);
+		FILE *f = fos_outfile_stream(o);
+
+		fprintf(f, "%s\n", head);
 		if (options)
-			fprintf(o.f, "# options: %s\n", options);
+			fprintf(f, "# options: %s\n", options);
 		for (size_t i = 0; i < fos_decisions_count(l); i++)
-			fprintf(o.f, "%s\n", fos_decision_text(fos_decisions_at(l, i), line, sizeof line));
-		r = fos__outfile_close(&o, 0);
+			fprintf(f, "%s\n", fos_decision_text(fos_decisions_at(l, i), line, sizeof line));
+		r = fos_outfile_commit(o);
 	}
 	if (r)
 		snprintf(err, errlen, "%s: %s", path, strerror(-r));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * test_io_outfile.c: a file appears whole or not at all, and nothing is left beside it.
+ * test_outfile.c: a file appears whole or not at all, and nothing is left beside it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
