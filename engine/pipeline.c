@@ -18,60 +18,62 @@ static bool takes(const struct fos_session *s, const struct fos__inst *in)
 	return s->key.proto == IPPROTO_TCP || !in->module->datagram;
 }
 
-/* Where, from `head` on, the first gap begins, or the tail. */
-static uint64_t next_stop(const struct fos__queue *q, uint64_t head)
+/* Where, from `head` on, the first gap begins, or the tail. *at is a span at or before `head`, NULL for the first one; it
+ * moves on to the span in front of which the search ended. */
+static uint64_t next_stop(const struct fos__queue *q, const struct fos_span **at, uint64_t head)
 {
-	uint64_t at = head;
+	const struct fos_span *sp = *at ? *at : q->first;
 
 	if (q->gaps == 0)
 		return q->tail;
-	for (const struct fos_span *sp = q->first; sp; sp = sp->next) {
-		if (sp->off > at)
-			return at;
-		if (sp->off + sp->len > at)
-			at = sp->off + sp->len;
+	for (; sp && sp->off <= head; sp = sp->next) {
+		*at = sp;
+		if (sp->off + sp->len > head)
+			head = sp->off + sp->len;
 	}
-	return at;
+	return head;
 }
 
-static const struct fos_span *span_behind_gap(const struct fos__queue *q, uint64_t stop)
+/* Tells one instance of the gap [from, sp->off). */
+static void show_gap(const struct fos__inst *in, struct fos_stream *v, uint64_t from, const struct fos_span *sp)
 {
-	for (const struct fos_span *sp = q->first; sp; sp = sp->next)
-		if (sp->off > stop)
-			return sp;
-	return NULL;
+	v->flags = (uint8_t)(sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY);
+	if (in->module->stream_gap)
+		in->module->stream_gap(in->self, v, from, sp->off - from);
+	v->head = v->tail = sp->off;
 }
 
 /* Shows one instance what lies in front of `limit`. */
 static void run_inst(struct fos_session *s, int side, unsigned i, uint64_t limit)
 {
 	const struct fos__inst *in = &s->flow->inst[i];
-	const struct fos_module *m = in->module;
 	struct fos_stream *v = fos__view_of(s, side, i);
 	struct fos__queue *q = fos__view_queue(v);
+	const struct fos_span *at = NULL;
 
 	for (;;) {
-		uint64_t stop = next_stop(q, v->head);
+		uint64_t head = v->head, stop = next_stop(q, &at, head);
 		uint64_t tail = stop < limit ? stop : limit;
 
 		if (tail > v->tail) {
 			v->tail = tail;
-			if (m->stream_data)
-				m->stream_data(in->self, v);
+			if (in->module->stream_data)
+				in->module->stream_data(in->self, v);
 			else
 				v->head = tail;
 		}
 		if (stop >= limit)
-			return;
-		const struct fos_span *sp = span_behind_gap(q, stop);
+			break;
+		const struct fos_span *sp = at ? at->next : NULL;
 
+		if (q->first && q->first->off > head) /* the gap is in front of everything */
+			sp = q->first;
 		if (!sp || sp->off > limit)
-			return;
-		v->flags = (uint8_t)(sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY);
-		if (m->stream_gap)
-			m->stream_gap(in->self, v, stop, sp->off - stop);
-		v->head = v->tail = sp->off;
+			break;
+		show_gap(in, v, stop, sp);
+		v->hint = at = sp;
 	}
+	v->hint = NULL;
 }
 
 /* How far a view of another level may go when the one before it stands at `v`: to the packet that v is in. */

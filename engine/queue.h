@@ -37,6 +37,7 @@ enum fos__view_flag { FOS_VIEW_WHY = 3u };
 
 struct fos_stream {
 	uint64_t head, tail; /* tail: as last shown */
+	const struct fos_span *hint; /* while its module runs: a span at or before the head */
 	uint32_t back;       /* bytes from the session to here */
 	uint16_t inst;
 	uint8_t side;

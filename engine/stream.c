@@ -17,9 +17,10 @@ const char *fos_end_name(enum fos_end e)
 }
 
 /* The span that holds offset `off`, or, at the end of a run of spans, the last one before it. */
-static const struct fos_span *span_at(const struct fos__queue *q, uint64_t off)
+static const struct fos_span *span_at(const struct fos_stream *v, uint64_t off)
 {
-	const struct fos_span *sp = q->first, *best = sp;
+	const struct fos__queue *q = fos__view_queue(v);
+	const struct fos_span *sp = v->hint && v->hint->off <= off ? v->hint : q->first, *best = sp;
 
 	if (q->last && q->last->off < off)
 		return q->last;
@@ -33,12 +34,12 @@ static const struct fos_span *span_at(const struct fos__queue *q, uint64_t off)
 
 struct fos_sp fos_stream_head(struct fos_stream *s)
 {
-	return (struct fos_sp){ .stream = s, .span = span_at(fos__view_queue(s), s->head), .off = s->head };
+	return (struct fos_sp){ .stream = s, .span = span_at(s, s->head), .off = s->head };
 }
 
 struct fos_sp fos_stream_tail(struct fos_stream *s)
 {
-	return (struct fos_sp){ .stream = s, .span = span_at(fos__view_queue(s), s->tail), .off = s->tail };
+	return (struct fos_sp){ .stream = s, .span = span_at(s, s->tail), .off = s->tail };
 }
 
 struct fos_session *fos_stream_session(const struct fos_stream *s)
@@ -145,6 +146,16 @@ uint64_t fos_session_last_ns(const struct fos_session *s)
 bool fos_session_seen(const struct fos_session *s, int dir)
 {
 	return (s->half[dir].flags & FOS_HALF_ANY) != 0;
+}
+
+bool fos_session_mid(const struct fos_session *s, int dir)
+{
+	return (s->half[dir].flags & FOS_HALF_MID) != 0;
+}
+
+uint32_t fos_session_start_seq(const struct fos_session *s, int dir)
+{
+	return (uint32_t)s->half[dir].start;
 }
 
 uint32_t fos_session_conflicts(const struct fos_session *s, int dir)

@@ -162,6 +162,8 @@ const char *fos_session_flow(const struct fos_session *s);         /* name of th
 uint64_t fos_session_first_ns(const struct fos_session *s);        /* time of its first packet, ns since the epoch */
 uint64_t fos_session_last_ns(const struct fos_session *s);
 bool fos_session_seen(const struct fos_session *s, int dir);           /* was there any packet in this direction? */
+bool fos_session_mid(const struct fos_session *s, int dir);            /* fos_stream_mid() of that direction; in session_close */
+uint32_t fos_session_start_seq(const struct fos_session *s, int dir);  /* likewise fos_stream_start_seq() */
 uint32_t fos_session_conflicts(const struct fos_session *s, int dir);  /* overlaps with other bytes, both still held */
 enum fos_end fos_session_end(const struct fos_session *s, int dir);    /* in stream_close and session_close */
 
