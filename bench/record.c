@@ -33,6 +33,9 @@ void bench_record_free(struct bench_record *r)
 		free(r->udp[i].digest);
 	for (size_t i = 0; i < r->copies; i++)
 		free(r->copy[i]);
+	for (size_t i = 0; i < r->lates; i++)
+		free(r->late[i].data);
+	free(r->late);
 	free(r->stream);
 	free(r->udp);
 	free(r->index);
@@ -219,6 +222,48 @@ static uint64_t in_needless_gap(const struct bench_stream *st, uint64_t off, uin
 	return n;
 }
 
+static void look_at_late(struct bench_stream *st, uint64_t off, const uint8_t *data, uint32_t len)
+{
+	st->needless += in_needless_gap(st, off, len);
+	if (differs(st, off, data, len))
+		st->conflict = true;
+}
+
+/* How far the stream was delivered, bytes or gaps, as the record knows. */
+static uint64_t seen_to(const struct bench_stream *st)
+{
+	uint64_t span = st->spans ? st->span[st->spans - 1].off + st->span[st->spans - 1].len : 0;
+	uint64_t gap = st->gaps ? st->gap[st->gaps - 1].off + st->gap[st->gaps - 1].len : 0;
+
+	return span > gap ? span : gap;
+}
+
+static void keep_late(struct bench_record *r, const struct bench_stream *st, uint64_t off, const uint8_t *data,
+		      uint32_t len)
+{
+	uint8_t *copy;
+
+	if (!room(&r->late, r->lates, &r->late_slots, sizeof(*r->late), 64) || !(copy = malloc(len))) {
+		r->failed = true;
+		return;
+	}
+	memcpy(copy, data, len);
+	r->late[r->lates++] = (struct bench_late){
+		.stream = (size_t)(st - r->stream), .off = off, .data = copy, .len = len
+	};
+}
+
+void bench_record_late_done(struct bench_record *r)
+{
+	for (size_t i = 0; i < r->lates; i++) {
+		const struct bench_late *l = &r->late[i];
+
+		look_at_late(&r->stream[l->stream], l->off, l->data, l->len);
+		free(l->data);
+	}
+	r->lates = 0;
+}
+
 static void record_late(void *self, struct fos_stream *s, int64_t off, const uint8_t *data, uint32_t len)
 {
 	struct bench_stream *st = stream_of(self, fos_stream_session(s), fos_stream_dir(s));
@@ -230,9 +275,10 @@ static void record_late(void *self, struct fos_stream *s, int64_t off, const uin
 		len -= (uint32_t)-off;
 		off = 0;
 	}
-	st->needless += in_needless_gap(st, (uint64_t)off, len);
-	if (differs(st, (uint64_t)off, data, len))
-		st->conflict = true;
+	if ((uint64_t)off + len <= seen_to(st))
+		look_at_late(st, (uint64_t)off, data, len);
+	else
+		keep_late(self, st, (uint64_t)off, data, len);
 }
 
 static void udp_add(struct bench_record *r, struct bench_udp_flow *u, const struct fos_pkt *p)

@@ -56,6 +56,14 @@ struct bench_udp_flow {
 	uint8_t sha256[32];    /* over the sorted digests; after bench_record_hash() */
 };
 
+/* Late bytes for a place whose delivery was not seen yet: modules are told of late bytes at once, of others at the end of a batch. */
+struct bench_late {
+	size_t stream;
+	uint64_t off;
+	uint8_t *data; /* a copy */
+	uint32_t len;
+};
+
 struct bench_record {
 	struct bench_stream *stream; /* sorted by key, side and use after bench_record_done() */
 	size_t streams, stream_slots;
@@ -65,6 +73,8 @@ struct bench_record {
 	size_t indexes;
 	uint8_t **copy;              /* copies of datagrams that were fragments */
 	size_t copies, copy_slots;
+	struct bench_late *late;     /* until bench_record_done() */
+	size_t lates, late_slots;
 	bool failed;                 /* no memory: it is not complete */
 };
 
@@ -74,6 +84,9 @@ void bench_record_free(struct bench_record *r); /* NULL is no record */
 /* Makes the record a module of stage `stage` of a flow of the worker; it must outlive the worker. */
 int bench_record_attach(struct bench_record *r, struct fos_worker *w, int flow, unsigned stage, const char *level, char *err,
 			size_t errlen);
+
+/* The first part of bench_record_done(): what was late is held against what was delivered. */
+void bench_record_late_done(struct bench_record *r);
 
 /* After fos_worker_end(): sorts, counts uses. -ENOMEM when the record is not complete. */
 int bench_record_done(struct bench_record *r);

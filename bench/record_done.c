@@ -113,6 +113,7 @@ int bench_record_done(struct bench_record *r)
 {
 	int err;
 
+	bench_record_late_done(r);
 	if (r->streams)
 		qsort(r->stream, r->streams, sizeof(*r->stream), by_direction);
 	if (r->udps)
