@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * test_slab.c: numbers are given once, memory is zero when taken and stays where it is, what was given back is reused.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "slab.h"
+
+#include "engine_run.h"
+
+static bool all_bytes(const uint8_t *p, size_t n, uint8_t value)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != value)
+			return false;
+	return true;
+}
+
+static void test_random(void **state)
+{
+	enum { MOST = 20000, SIZE = 72 };
+	uint32_t *taken = calloc(MOST, sizeof(*taken));
+	void **where = calloc(MOST * 2, sizeof(*where));
+	uint64_t rnd = er_seed();
+	uint32_t n = 0, greatest = 0;
+	struct fos__slab s;
+
+	(void)state;
+	fos__slab_init(&s, SIZE);
+	for (int step = 0; step < 100000; step++) {
+		bool up = (step / 20000) % 2 == 0;
+
+		if (n == 0 || (n < MOST && er_draw(&rnd, 10) < (up ? 9u : 2u))) {
+			uint32_t number = 0;
+			uint8_t *p = fos__slab_take(&s, &number);
+
+			assert_non_null(p);
+			assert_true(number > 0);
+			assert_ptr_equal(p, fos__slab_at(&s, number));
+			assert_true(all_bytes(p, SIZE, 0));
+			memset(p, (int)(number % 255 + 1), SIZE);
+			assert_true(number <= greatest + 1); /* a number that was given back comes before a new one */
+			greatest = number > greatest ? number : greatest;
+			assert_true(!where[number] || where[number] == p);
+			where[number] = p;
+			taken[n++] = number;
+		} else {
+			uint32_t at = (uint32_t)er_draw(&rnd, n), number = taken[at];
+
+			assert_true(all_bytes(fos__slab_at(&s, number), SIZE, (uint8_t)(number % 255 + 1)));
+			fos__slab_give(&s, number);
+			taken[at] = taken[--n];
+		}
+	}
+	assert_true(greatest <= MOST);
+	assert_true(greatest > 3u << FOS_SLAB_SHIFT);
+	for (uint32_t i = 0; i < n; i++)
+		assert_true(all_bytes(fos__slab_at(&s, taken[i]), SIZE, (uint8_t)(taken[i] % 255 + 1)));
+	fos__slab_free(&s);
+	assert_int_equal(s.chunks, 0);
+	free(taken);
+	free(where);
+}
+
+/* What was given back is taken before anything new: memory grows with the peak only. */
+static void test_reuse(void **state)
+{
+	struct fos__slab s;
+	uint32_t number;
+
+	(void)state;
+	fos__slab_init(&s, 64);
+	for (int round = 0; round < 5; round++) {
+		for (uint32_t i = 1; i <= 5000; i++)
+			assert_non_null(fos__slab_take(&s, &number));
+		for (uint32_t i = 1; i <= 5000; i++)
+			fos__slab_give(&s, i);
+	}
+	assert_int_equal(s.next, 5001);
+	assert_int_equal(s.chunks, 2);
+	fos__slab_free(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_reuse) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
