@@ -173,7 +173,7 @@ static void test_spec_from_text(void **state)
 	spec_becomes("", "--seed 1");
 	spec_becomes("--dup 5%  --loss 1%", "--loss 1% --dup 5% --seed 1");
 	spec_becomes("--only 'tcp and port 80' --dup 5%", "--dup 5% --only 'tcp and port 80' --seed 1");
-	spec_becomes("--dup 5% --only 'it'\\''s' --seed 7", "--dup 5% --only 'it'\\''s' --seed 7");
+	spec_becomes("--dup 5% --only 'tcp'\\ and' udp' --seed 7", "--dup 5% --only 'tcp and udp' --seed 7");
 	spec_becomes("--only 'tcp", NULL);
 	spec_becomes("--dup", NULL);
 	spec_becomes("dup 5%", NULL);
