@@ -38,15 +38,34 @@ void bench_check_find(const struct bench_record *run, const struct bench_stream 
 	*to = lo;
 }
 
-static void note(struct bench_check *c, const struct bench_stream *st, uint64_t off, uint64_t frame, const char *what)
+static void note(struct bench_check *c, const struct bench_stream *st, int64_t off, uint64_t frame, const char *what)
 {
 	char dir[2 * FOS_ADDR_TEXT];
 
 	if (c->first[0])
 		return;
-	snprintf(c->first, sizeof(c->first), "tcp %s #%u, offset %llu, frame %llu: %s",
-		 bench_direction_text(&st->key, st->side, dir, sizeof(dir)), st->use, (unsigned long long)off,
+	snprintf(c->first, sizeof(c->first), "tcp %s #%u, offset %lld, frame %llu: %s",
+		 bench_direction_text(&st->key, st->side, dir, sizeof(dir)), st->use, (long long)off,
 		 (unsigned long long)frame, what);
+}
+
+static void note_gap(struct bench_check *c, const struct bench_stream *ref, const struct bench_stream *st)
+{
+	char dir[2 * FOS_ADDR_TEXT], text[512];
+
+	if (c->first_gap[0])
+		return;
+	bench_direction_text(&ref->key, ref->side, dir, sizeof(dir));
+	if (st && st->gaps)
+		snprintf(text, sizeof(text), "tcp %s #%u: a gap at offset %llu, of %llu bytes", dir, ref->use,
+			 (unsigned long long)st->gap[0].off, (unsigned long long)st->gap[0].len);
+	else if (st)
+		snprintf(text, sizeof(text), "tcp %s #%u: %llu bytes from sequence number %u on, in the reference %llu from %u on",
+			 dir, ref->use, (unsigned long long)st->bytes, st->start_seq, (unsigned long long)ref->bytes,
+			 ref->start_seq);
+	else
+		snprintf(text, sizeof(text), "tcp %s #%u: missing", dir, ref->use);
+	memcpy(c->first_gap, text, sizeof(c->first_gap));
 }
 
 /* How far the run's stream starts behind the reference's, in bytes. */
@@ -69,7 +88,7 @@ static bool bytes_right(const struct bench_stream *ref, const struct bench_strea
 			while (k < ref->spans && (int64_t)(ref->span[k].off + ref->span[k].len) <= at)
 				k++;
 			if (k == ref->spans || (int64_t)ref->span[k].off > at) {
-				note(c, ref, (uint64_t)at, sp->frame, "a byte that the reference does not have");
+				note(c, ref, at, sp->frame, "a byte that the reference does not have");
 				return false;
 			}
 			const struct bench_span *r = &ref->span[k];
@@ -78,7 +97,7 @@ static bool bytes_right(const struct bench_stream *ref, const struct bench_strea
 
 			for (int64_t n = 0; x != y && n < stop - at; n++) {
 				if (x[n] != y[n]) {
-					note(c, ref, (uint64_t)(at + n), sp->frame, "another byte than in the reference");
+					note(c, ref, at + n, sp->frame, "another byte than in the reference");
 					return false;
 				}
 			}
@@ -128,14 +147,18 @@ struct pairing {
 	size_t *first;  /* per stream of ref: index + 1 in run, 0: none */
 	bool *more;     /* more than one */
 	bool *wrong;    /* one of them has wrong bytes */
+	bool *ambiguous; /* the stream of ref is */
 };
 
-static int pairing_init(struct pairing *p, size_t n)
+static int pairing_init(struct pairing *p, const struct bench_record *ref)
 {
+	size_t n = ref->streams;
+
+	*p = (struct pairing){ .ambiguous = NULL };
 	p->first = calloc(n + 1, sizeof(*p->first));
 	p->more = calloc(n + 1, sizeof(*p->more));
 	p->wrong = calloc(n + 1, sizeof(*p->wrong));
-	return p->first && p->more && p->wrong ? 0 : -ENOMEM;
+	return p->first && p->more && p->wrong ? bench_check_ambiguous(ref, &p->ambiguous) : -ENOMEM;
 }
 
 static void pairing_free(struct pairing *p)
@@ -143,36 +166,7 @@ static void pairing_free(struct pairing *p)
 	free(p->first);
 	free(p->more);
 	free(p->wrong);
-}
-
-/* Finds out of which stream of the reference each one of the run is. */
-static void pair(const struct bench_record *ref, const struct bench_record *run, struct pairing *p,
-		 struct bench_check *c)
-{
-	for (size_t i = 0; i < run->streams; i++) {
-		const struct bench_stream *st = &run->stream[i];
-		size_t from, to, at;
-
-		for (uint32_t g = 0; g < st->gaps; g++)
-			c->gap_bytes += st->gap[g].len;
-		c->needless_gap_bytes += st->needless;
-		if (st->bytes == 0)
-			continue;
-		bench_check_find(ref, st, &from, &to);
-		at = partner(ref, from, to, st, p->first);
-		if (at == SIZE_MAX) {
-			note(c, st, 0, st->span[0].frame, "a stream that the reference does not have");
-			c->total++;
-			c->differ++;
-			continue;
-		}
-		if (!bytes_right(&ref->stream[at], st, c))
-			p->wrong[at] = true;
-		if (p->first[at])
-			p->more[at] = true;
-		else
-			p->first[at] = i + 1;
-	}
+	free(p->ambiguous);
 }
 
 static int doubt(struct bench_check *c, size_t ref)
@@ -187,6 +181,51 @@ static int doubt(struct bench_check *c, size_t ref)
 	return 0;
 }
 
+/* A stream of the run that none of the reference's is. Where the direction is ambiguous it may be right: all of the
+ * direction's streams are then held against the model. */
+static int extra(const struct bench_record *ref, size_t from, size_t to, const struct pairing *p,
+		 const struct bench_stream *st, struct bench_check *c)
+{
+	c->total++;
+	for (size_t i = from; i < to; i++)
+		if (p->ambiguous[i] || ref->stream[i].conflict)
+			return doubt(c, i);
+	note(c, st, 0, st->span[0].frame, "a stream that the reference does not have");
+	c->differ++;
+	return 0;
+}
+
+/* Finds out of which stream of the reference each one of the run is. */
+static int pair(const struct bench_record *ref, const struct bench_record *run, struct pairing *p,
+		struct bench_check *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < run->streams; i++) {
+		const struct bench_stream *st = &run->stream[i];
+		size_t from, to, at;
+
+		for (uint32_t g = 0; g < st->gaps; g++)
+			c->gap_bytes += st->gap[g].len;
+		c->needless_gap_bytes += st->needless;
+		if (st->bytes == 0)
+			continue;
+		bench_check_find(ref, st, &from, &to);
+		at = partner(ref, from, to, st, p->first);
+		if (at == SIZE_MAX) {
+			rc = extra(ref, from, to, p, st, c);
+			continue;
+		}
+		if (!bytes_right(&ref->stream[at], st, c))
+			p->wrong[at] = true;
+		if (p->first[at])
+			p->more[at] = true;
+		else
+			p->first[at] = i + 1;
+	}
+	return rc;
+}
+
 static int judge(const struct bench_record *ref, const struct bench_record *run, const struct pairing *p, size_t i,
 		 struct bench_check *c)
 {
@@ -198,12 +237,14 @@ static int judge(const struct bench_record *ref, const struct bench_record *run,
 	c->total++;
 	if (same)
 		c->identical++;
-	else if (r->conflict)
+	else if (r->conflict || p->ambiguous[i])
 		return doubt(c, i);
 	else if (p->wrong[i])
 		c->differ++;
-	else
+	else {
+		note_gap(c, r, st);
 		c->gapped++;
+	}
 	return 0;
 }
 
@@ -213,9 +254,9 @@ int bench_check(const struct bench_record *ref, const struct bench_record *run, 
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	rc = pairing_init(&p, ref->streams);
+	rc = pairing_init(&p, ref);
 	if (rc == 0)
-		pair(ref, run, &p, out);
+		rc = pair(ref, run, &p, out);
 	for (size_t i = 0; rc == 0 && i < ref->streams; i++)
 		if (ref->stream[i].bytes)
 			rc = judge(ref, run, &p, i, out);

@@ -16,13 +16,14 @@
 
 /* Each stream of the reference that carries data is one of: identical; gapped (what there is, is right, and what is
  * missing is in reported gaps, or the whole stream is missing); conflicted (the reference itself carries different bytes for
- * one place, and the run took others: held against the model); differ. */
+ * one place or is ambiguous, and the run took others: held against the model); differ. */
 struct bench_check {
 	uint64_t total, identical, gapped, conflicted, differ;
 	uint64_t gap_bytes, needless_gap_bytes;
 	uint64_t udp_conversations, udp_datagrams, udp_differ;
 	char first[512]; /* the first difference, for a person; "" where there is none */
-	/* Streams of the reference with conflicts whose bytes are not those of the reference: indexes into ref->stream. */
+	char first_gap[512]; /* likewise the first stream that is gapped and not so in the reference */
+	/* Streams of the reference with conflicts, or ambiguous, whose bytes are not those of the reference: indexes into ref->stream. */
 	size_t *doubtful;
 	size_t doubtfuls;
 };
@@ -33,6 +34,9 @@ int bench_check(const struct bench_record *ref, const struct bench_record *run, 
 
 /* A doubtful stream turned out to be wrong. */
 void bench_check_condemn(struct bench_check *c, const char *what);
+
+/* Which streams of a record are ambiguous (ORDER.md): *out has a member a stream, for the caller to free. 0 or -ENOMEM. */
+int bench_check_ambiguous(const struct bench_record *r, bool **out);
 
 /* Holds the UDP datagrams of `run` against those that the frames carry, whole ones as they are, fragments put together apart from the
  * engine's run. Fills the udp_ members. 0 or -ENOMEM. */

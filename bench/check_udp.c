@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,17 @@ static bool same(const struct datagrams *d, size_t i, size_t end, const struct b
 	return true;
 }
 
+static void note(struct bench_check *c, const struct fos_key *key, int side, uint64_t arrived, uint64_t got)
+{
+	char dir[2 * FOS_ADDR_TEXT];
+
+	if (c->first[0])
+		return;
+	snprintf(c->first, sizeof(c->first), "udp %s: %llu datagrams arrived, %llu were delivered%s",
+		 bench_direction_text(key, side, dir, sizeof(dir)), (unsigned long long)arrived,
+		 (unsigned long long)got, arrived == got ? ", and they are not the same" : "");
+}
+
 int bench_check_udp(const struct fos_frame *v, size_t n, const struct bench_record *run, bool verify_checksums,
 		    struct bench_check *out)
 {
@@ -112,10 +124,13 @@ int bench_check_udp(const struct fos_frame *v, size_t n, const struct bench_reco
 
 		while (c <= 0 && end < d.n && bench_direction_cmp(&d.at[end].key, d.at[end].side, &d.at[i].key, d.at[i].side) == 0)
 			end++;
-		if (c != 0 || !same(&d, i, end, &run->udp[u]))
-			out->udp_differ++;
 		/* A conversation counts once: with its first direction. */
 		const struct fos_key *k = c <= 0 ? &d.at[i].key : &run->udp[u].key;
+
+		if (c != 0 || !same(&d, i, end, &run->udp[u])) {
+			out->udp_differ++;
+			note(out, k, c <= 0 ? d.at[i].side : run->udp[u].side, end - i, c >= 0 ? run->udp[u].datagrams : 0);
+		}
 
 		if (i == 0 || c > 0 || memcmp(&d.at[i - 1].key, k, sizeof(*k)) != 0)
 			out->udp_conversations++;

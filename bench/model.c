@@ -71,7 +71,7 @@ static int run(char *const argv[], const char *path, char *err, size_t errlen)
 static int ask(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, char *oracle, char *in, char *lines,
 	       char *err, size_t errlen)
 {
-	bool verify = o->checksum_given ? o->verify : spec && spec->corrupt.share;
+	bool verify = bench_verify_checksums(o, spec);
 	char wait[64];
 	uint32_t packets;
 	uint64_t ns;

@@ -32,7 +32,7 @@ struct verify {
 static bool golden_fits(const struct verify *v, const struct bench_golden *g, const char *sha256)
 {
 	const struct bench_engine_opts *e = &v->pt->engine;
-	bool verify = e->checksum_given ? e->verify : v->pt->impair.corrupt.share != 0;
+	bool verify = bench_verify_checksums(e, &v->pt->impair);
 	char wait[64];
 	uint32_t packets;
 	uint64_t ns;
@@ -95,8 +95,13 @@ static int against_lines(struct verify *v, const struct bench_golden *want, cons
 			v->check.total = v->check.differ;
 		v->check.identical = v->check.total - v->check.differ;
 		snprintf(v->check.first, sizeof(v->check.first), "%s", d.first ? d.first : "");
-		for (size_t i = 0; i < v->record->streams; i++)
-			v->check.needless_gap_bytes += v->record->stream[i].needless;
+		for (size_t i = 0; i < v->record->streams; i++) {
+			const struct bench_stream *st = &v->record->stream[i];
+
+			v->check.needless_gap_bytes += st->needless;
+			for (uint32_t k = 0; k < st->gaps; k++)
+				v->check.gap_bytes += st->gap[k].len;
+		}
 	}
 	if (rc)
 		snprintf(v->err, v->errlen, "comparing with %s: %s", reference, strerror(-rc));
@@ -105,7 +110,7 @@ static int against_lines(struct verify *v, const struct bench_golden *want, cons
 	return rc;
 }
 
-/* The streams that are in doubt, because the trace itself is in conflict, are held against the model. */
+/* The streams that are in doubt, because the trace itself is in conflict or ambiguous, are held against the model. */
 static int settle_doubts(struct verify *v, const struct bench_record *ref)
 {
 	struct bench_golden model = { 0 }, got = { 0 };
@@ -113,7 +118,7 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 	int rc = bench_model_run(&v->pt->engine, &v->pt->impair, &v->p->schedule.frames, &model, why, sizeof(why));
 
 	if (rc) {
-		fprintf(stderr, "flowos-bench: %zu streams with conflicting bytes could not be held against the model: %s\n",
+		fprintf(stderr, "flowos-bench: %zu conflicted streams could not be held against the model: %s\n",
 			v->check.doubtfuls, why);
 		return 0;
 	}
@@ -137,7 +142,7 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 			same = same && strcmp(model.line[a++], got.line[b++]) == 0;
 		}
 		if (!same) {
-			snprintf(what, sizeof(what), "%s: conflicting bytes, and not what the model takes", name);
+			snprintf(what, sizeof(what), "%s: the trace is in conflict, and this is not what the model makes of it", name);
 			bench_check_condemn(&v->check, what);
 		}
 	}
@@ -146,28 +151,67 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 	return rc;
 }
 
+/* The decisions that changed bytes and repaired the checksum: drawn, or replayed. */
+static int changes_of(const struct fos_impair_spec *spec, struct fos_decisions **out)
+{
+	int rc = fos_decisions_create(out);
+
+	for (size_t i = 0; rc == 0 && i < fos_decisions_count(spec->replay); i++) {
+		struct fos_decision d = *fos_decisions_at(spec->replay, i);
+
+		if (!(d.actions & FOS_DECISION_FIX))
+			continue;
+		d.actions &= FOS_DECISION_CORRUPT | FOS_DECISION_FIX;
+		rc = fos_decisions_add(*out, &d);
+	}
+	return rc ? rc : fos_decisions_sort(*out, NULL);
+}
+
+/* The point's packets with those bytes changed that the reference has changed, too, and nothing else done to them. */
+static int make_changed(struct verify *v)
+{
+	struct fos_decisions *list = NULL;
+	struct fos_impair_spec only;
+	int rc = fos_impair_spec_copy(&only, &v->pt->impair);
+
+	if (rc)
+		return rc;
+	memset(&only.reorder, 0, sizeof(only.reorder));
+	memset(&only.loss, 0, sizeof(only.loss));
+	memset(&only.dup, 0, sizeof(only.dup));
+	memset(&only.truncate, 0, sizeof(only.truncate));
+	memset(&only.delay, 0, sizeof(only.delay));
+	free(only.decisions_out);
+	only.decisions_out = NULL;
+	if (only.replay) {
+		rc = changes_of(&v->pt->impair, &list);
+		fos_impair_spec_replay(&only, list);
+		fos_decisions_put(list);
+	}
+	if (rc == 0)
+		rc = bench_schedule_make(&v->changed, v->p->source.frames, &only, v->err, v->errlen);
+	fos_impair_spec_free(&only);
+	return rc;
+}
+
+static bool changes_bytes(const struct fos_impair_spec *spec)
+{
+	if (!spec->replay)
+		return spec->corrupt.share && spec->corrupt.fix;
+	for (size_t i = 0; i < fos_decisions_count(spec->replay); i++)
+		if (fos_decisions_at(spec->replay, i)->actions & FOS_DECISION_FIX)
+			return true;
+	return false;
+}
+
 /* The reference run: the same packets without impairment, or, where changed bytes are to be taken, with those changed. */
 static int clean_record(struct verify *v, struct bench_record **ref)
 {
 	const struct fos_frames *frames = v->p->source.frames;
 	int rc = 0;
 
-	if (v->pt->impair.corrupt.fix && !v->changed.port) {
-		struct fos_impair_spec only;
-
-		rc = fos_impair_spec_copy(&only, &v->pt->impair);
-		if (rc)
-			return rc;
-		memset(&only.reorder, 0, sizeof(only.reorder));
-		memset(&only.loss, 0, sizeof(only.loss));
-		memset(&only.dup, 0, sizeof(only.dup));
-		memset(&only.truncate, 0, sizeof(only.truncate));
-		memset(&only.delay, 0, sizeof(only.delay));
-		free(only.decisions_out);
-		only.decisions_out = NULL;
-		rc = bench_schedule_make(&v->changed, frames, &only, v->err, v->errlen);
-		fos_impair_spec_free(&only);
-	}
+	if (changes_bytes(&v->pt->impair) && !v->changed.port)
+		rc = make_changed(v);
 	if (v->changed.port)
 		frames = &v->changed.frames;
 	if (rc == 0)
@@ -292,6 +336,21 @@ static int against_golden(struct verify *v, const struct bench_golden *g)
 	return rc;
 }
 
+/* Can the reference that is asked for say anything about this point? */
+static int check_reference(struct verify *v)
+{
+	enum bench_reference want = v->o->reference;
+
+	if (v->pt->engine.filter && (want == REF_MODEL || want == REF_FORMULA))
+		snprintf(v->err, v->errlen, "--reference %s knows no --flow: use clean",
+			 want == REF_MODEL ? "model" : "formula");
+	else if (want == REF_FORMULA && changes_bytes(&v->pt->impair))
+		snprintf(v->err, v->errlen, "--reference formula knows no changed bytes (checksum=fix): use clean or model");
+	else
+		return 0;
+	return -EINVAL;
+}
+
 static int choose(struct verify *v)
 {
 	enum bench_reference want = v->o->reference;
@@ -300,7 +359,10 @@ static int choose(struct verify *v)
 	char path[4096], sha256[65];
 	int rc;
 
-	if (v->o->gen && (want == REF_FORMULA || (want == REF_AUTO && lossless)))
+	rc = check_reference(v);
+	if (rc)
+		return rc;
+	if (v->o->gen && (want == REF_FORMULA || (want == REF_AUTO && lossless && !v->pt->engine.filter)))
 		return against_formula(v);
 	if (want == REF_MODEL)
 		return against_model(v);
@@ -341,7 +403,7 @@ static int fill(struct verify *v, struct bench_run *run)
 	run->streams.differ = c->differ;
 	run->streams.gap_bytes = c->gap_bytes;
 	run->streams.needless_gap_bytes = c->needless_gap_bytes;
-	run->udp.known = true;
+	run->udp.known = !v->pt->engine.filter; /* whose datagrams are not counted here */
 	run->udp.conversations = c->udp_conversations;
 	run->udp.datagrams = c->udp_datagrams;
 	run->udp.differ = c->udp_differ;
@@ -352,7 +414,9 @@ int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, con
 		 struct bench_run *run, char *first, size_t firstlen, char *err, size_t errlen)
 {
 	struct verify v = { .p = p, .o = o, .pt = pt, .err = err, .errlen = errlen };
-	bool checksums = pt->engine.checksum_given ? pt->engine.verify : pt->impair.corrupt.share != 0;
+	const struct fos_impair_stats *st = &p->schedule.stats;
+	bool checksums = bench_verify_checksums(&pt->engine, &pt->impair);
+	bool damaged = st->lost + st->corrupted + st->truncated > 0;
 	int rc = bench_record_run(&pt->engine, &pt->impair, &p->schedule.frames, &v.record, NULL, err, errlen);
 
 	if (rc == 0)
@@ -362,7 +426,7 @@ int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, con
 	if (rc == 0)
 		rc = fill(&v, run);
 	if (rc == 0)
-		snprintf(first, firstlen, "%s", v.check.first);
+		snprintf(first, firstlen, "%s", v.check.first[0] || damaged ? v.check.first : v.check.first_gap);
 	else if (!err[0])
 		snprintf(err, errlen, "check: %s", strerror(-rc));
 	bench_check_free(&v.check);
