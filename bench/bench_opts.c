@@ -119,22 +119,46 @@ static int set_reference(struct bench_opts *o, const char *value, char *err, siz
 	return -EINVAL;
 }
 
-static int set_cpus(struct bench_opts *o, const char *value, char *err, size_t errlen)
+/* A CPU number at *p that this process may use, or -1; *p is then behind it. */
+static int cpu_at(const char **p)
 {
 	cpu_set_t allowed;
 	char *end;
-	long cpu = strtol(value, &end, 10);
+	long cpu = **p >= '0' && **p <= '9' ? strtol(*p, &end, 10) : -1;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(allowed), &allowed) ||
+	    !CPU_ISSET((size_t)cpu, &allowed))
+		return -1;
+	*p = end;
+	return (int)cpu;
+}
+
+/* "0", "2,3", "0-3": the one worker that there is runs on the first. */
+static int set_cpus(struct bench_opts *o, const char *value, char *err, size_t errlen)
+{
+	const char *p = value;
+	int first = -1;
 
 	o->cpu = -1;
 	if (strcmp(value, "none") == 0)
 		return 0;
-	if (end == value || (*end && *end != ',' && *end != '-') || cpu < 0 || cpu >= CPU_SETSIZE ||
-	    sched_getaffinity(0, sizeof(allowed), &allowed) || !CPU_ISSET((size_t)cpu, &allowed)) {
-		snprintf(err, errlen, "a CPU number that this process may use, or none");
-		return -EINVAL;
+	for (;;) {
+		int cpu = cpu_at(&p), last = cpu;
+
+		if (cpu >= 0 && *p == '-') {
+			p++;
+			last = cpu_at(&p);
+		}
+		if (cpu < 0 || last < cpu || (*p && *p != ','))
+			break;
+		first = first < 0 ? cpu : first;
+		if (*p++ == '\0') {
+			o->cpu = first;
+			return 0;
+		}
 	}
-	o->cpu = (int)cpu;
-	return 0;
+	snprintf(err, errlen, "CPU numbers that this process may use, such as 0 or 0,2-3, or none");
+	return -EINVAL;
 }
 
 static int set_sweep(struct bench_opts *o, const char *value, char *err, size_t errlen)
@@ -219,7 +243,15 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 	}
 	if (text) {
 		*text = value;
-		return strcmp(name, "plot") == 0 ? bench_plot_format(value, &(enum bench_plot_format){ 0 }, err, errlen) : 0;
+		if (!*value && strcmp(name, "gen") != 0) {
+			snprintf(err, errlen, "a file's name is missing");
+			return -EINVAL;
+		}
+		if (strcmp(name, "plot") == 0 && bench_plot_format(value, &(enum bench_plot_format){ 0 }, err, errlen)) {
+			snprintf(err, errlen, "a plot's file name ends in .svg or .png");
+			return -EINVAL;
+		}
+		return 0;
 	}
 	if (strcmp(name, "sessions") == 0)
 		return set_sessions(o, value, err, errlen);
@@ -266,6 +298,16 @@ int bench_opts_fail(const char *format, ...)
 	return cli_fail(&program, "%s", text);
 }
 
+static int on_stdout(const struct bench_opts *o)
+{
+	const char *const path[] = { o->json, o->csv, o->report, o->impaired_out, o->impair.decisions_out };
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++)
+		n += path[i] && strcmp(path[i], "-") == 0;
+	return n;
+}
+
 static int contradictions(const struct bench_opts *o)
 {
 	if (!o->trace == !o->gen)
@@ -277,8 +319,8 @@ static int contradictions(const struct bench_opts *o)
 		return bench_opts_fail("--reference formula: only --gen has a formula");
 	if (o->reference == REF_GOLDEN && !o->trace)
 		return bench_opts_fail("--reference golden: only a trace has a golden file");
-	if (o->json && o->csv && strcmp(o->json, "-") == 0 && strcmp(o->csv, "-") == 0)
-		return bench_opts_fail("--json - and --csv - exclude each other");
+	if (on_stdout(o) > 1)
+		return bench_opts_fail("only one output can be standard output (-)");
 	if ((o->impaired_out || o->streams_out) &&
 	    (o->n_sweeps || o->seeds > 1 || o->n_sessions > 1))
 		return bench_opts_fail("%s takes one point: no sweep",

@@ -4,12 +4,15 @@
  */
 #include "campaign.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <flowos/gen.h>
 #include <flowos/outfile.h>
 #include <flowos/scale.h>
 
@@ -17,6 +20,7 @@
 #include "machine.h"
 #include "measure.h"
 #include "progress.h"
+#include "repeat.h"
 #include "stats.h"
 
 struct job {
@@ -51,21 +55,52 @@ static void say(struct campaign *c, const char *what, const char *text)
 	fprintf(stderr, "flowos-bench: %s%s%s\n", what, *what && *text ? ": " : "", text);
 }
 
+/* Can it be written? What exists and is no regular file is not opened twice: who reads a pipe would see its end. */
+static int check_output(const char *path)
+{
+	struct fos_outfile *f;
+	struct stat st;
+	int rc;
+
+	if (strcmp(path, "-") == 0)
+		return 0;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : access(path, W_OK) ? -errno : 0;
+	rc = fos_outfile_open(path, &f);
+	if (rc == 0)
+		fos_outfile_abort(f);
+	return rc;
+}
+
+/* A folder for streams is new or empty. */
+static int check_folder(const char *path)
+{
+	DIR *d = opendir(path);
+	int n = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while (n < 3 && readdir(d))
+		n++;
+	closedir(d);
+	return n > 2 ? -ENOTEMPTY : 0;
+}
+
 /* What could not be written at the end had better not be begun. */
 static int check_outputs(struct campaign *c)
 {
 	const struct bench_opts *o = c->o;
-	const char *const path[] = { o->json, o->csv, o->plot, o->report, o->impaired_out };
+	const char *const path[] = { o->json, o->csv, o->plot, o->report, o->impaired_out, o->impair.decisions_out };
+	int rc;
 
 	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		struct fos_outfile *f;
-		int rc = path[i] ? fos_outfile_open(path[i], &f) : 0;
-
+		rc = path[i] ? check_output(path[i]) : 0;
 		if (rc)
 			return bench_opts_fail("%s: %s", path[i], strerror(-rc));
-		if (path[i])
-			fos_outfile_abort(f);
 	}
+	rc = o->streams_out ? check_folder(o->streams_out) : 0;
+	if (rc)
+		return bench_opts_fail("--streams-out %s: %s", o->streams_out, strerror(-rc));
 	return -1;
 }
 
@@ -158,17 +193,11 @@ static void note_impaired(struct bench_run *run, const struct bench_schedule *s)
 						 .max_extent = s->metrics.max_extent };
 }
 
-/* The one line that repeats a run. */
 static void say_repeat(struct campaign *c, size_t i)
 {
-	char spec[1024];
-
-	fos_impair_spec_text(&c->points.at[i].impair, spec, sizeof(spec));
 	bench_progress_clear(&c->progress);
-	fprintf(stderr, "flowos-bench: to repeat: flowos-bench %s %s %s", c->o->trace ? "--trace" : "--gen",
-		c->o->trace ? c->o->trace : c->o->gen, spec);
-	if (c->points.at[i].sessions)
-		fprintf(stderr, " --sessions %llu", (unsigned long long)c->points.at[i].sessions);
+	fputs("flowos-bench: to repeat: ", stderr);
+	bench_repeat_write(stderr, c->o, &c->points.at[i]);
 	fputc('\n', stderr);
 }
 
@@ -383,15 +412,28 @@ static int describe(struct campaign *c, int argc, char **argv)
 	return rc ? rc : bench_machine_read(&r->machine, "");
 }
 
+/* About what a point of made-up sessions takes. */
+static double gen_bytes(const struct bench_opts *o, uint64_t sessions)
+{
+	struct fos_gen_spec g;
+	char err[256];
+
+	if (fos_gen_parse(o->gen, &g, err, sizeof(err)))
+		return 0;
+	double segments = (double)(g.bytes / g.mss + g.request / g.mss + 2);
+	double packets = 6 + segments + (g.ack ? segments / g.ack : 0);
+
+	return (double)(sessions ? sessions : g.sessions) * (packets * 300 + (double)(g.bytes + g.request));
+}
+
 /* Can all points be in memory at once, so that they take turns? */
 static bool fits(const struct campaign *c)
 {
+	double have = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), need = 0;
 	uint64_t packets = c->target ? c->target : c->trace.frames.n;
-	double need = (double)c->points.n * (double)packets * 190;
-	double have = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
 
-	if (c->o->gen) /* made-up sessions carry their own payload: their size is not known beforehand */
-		return c->points.n == 1 || c->o->n_sessions <= 1 || c->o->sessions[c->o->n_sessions - 1] <= 10000;
+	for (size_t i = 0; i < c->points.n; i++)
+		need += c->o->gen ? gen_bytes(c->o, c->points.at[i].sessions) : (double)packets * 190;
 	return need < have * 0.5;
 }
 
@@ -434,7 +476,7 @@ static int prepare_all(struct campaign *c, int argc, char **argv)
 		status = load(c);
 	if (status >= 0)
 		return status;
-	if (c->o->trace && c->trace.frames.n == 0)
+	if (c->o->trace && c->trace.frames.n == 0 && !c->trace.damaged)
 		say(c, c->trace.name, "holds no packets");
 	set_target(c);
 	rc = make_jobs(c);

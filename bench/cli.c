@@ -154,7 +154,7 @@ static int one(const struct cli_program *p, const struct table *t, int c, char *
 	if (c == ':')
 		return cli_fail(p, "%s needs a value; see --help", argv[optind - 1]);
 	if (c == '?') {
-		if (optopt && optopt < 256)
+		if (optopt && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0)
 			return cli_fail(p, "no option -%c; see --help", optopt);
 		return cli_fail(p, "%s: no such option, or not with a value; see --help", argv[optind - 1]);
 	}
@@ -186,6 +186,6 @@ int cli_parse(const struct cli_program *p, int argc, char **argv, int *first)
 		rc = one(p, &t, c, argv);
 	*first = optind;
 	if (rc == CLI_DONE && (fflush(stdout) || ferror(stdout)))
-		return CLI_CANNOT;
+		return cli_fail(p, "standard output cannot be written");
 	return rc;
 }

@@ -48,6 +48,20 @@ static int set_checksum(struct bench_engine_opts *o, const char *value, char *er
 	return 0;
 }
 
+static int set_level(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
+{
+	static const char *const names[] = { "ip", "tcp", "udp", "app", "http" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			o->level = value;
+			return 0;
+		}
+	}
+	snprintf(err, errlen, "--level %s: no such level; there are ip, tcp, udp, app, http", value);
+	return -EINVAL;
+}
+
 static int set_hole_wait(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
 {
 	char part[64];
@@ -105,7 +119,7 @@ int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const c
 	if (strcmp(name, "vlan-key") == 0)
 		o->vlan_key = true;
 	else if (strcmp(name, "level") == 0)
-		o->level = value;
+		return set_level(o, value, err, errlen);
 	else if (strcmp(name, "flow") == 0)
 		o->filter = value;
 	else

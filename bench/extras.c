@@ -46,7 +46,8 @@ static int write_streams(const struct bench_opts *o, const struct bench_point *p
 	stage = malloc(2 * strlen(o->streams_out) + 16);
 	if (!stage)
 		return -ENOMEM;
-	at = stpcpy(stage, "dump:dir=");
+	/* "key=@FILE" reads a file. */
+	at = stpcpy(stage, o->streams_out[0] == '@' ? "dump:dir=./" : "dump:dir=");
 	for (const char *c = o->streams_out; *c; c++) {
 		if (*c == ':' || *c == '+')
 			*at++ = '\\';

@@ -52,7 +52,7 @@ static int compare(int argc, char **argv)
 	rc = bench_compare(argv[first], argv[first + 1], &opt, stdout, err, sizeof(err));
 	if (rc < 0)
 		return cli_fail(&p, "%s", err);
-	return fflush(stdout) ? CLI_CANNOT : rc;
+	return fflush(stdout) ? cli_fail(&p, "standard output cannot be written") : rc;
 }
 
 /* Writes all that was asked for; what cannot be written does not keep the rest from being. */
@@ -81,7 +81,8 @@ static int print_table(const struct bench_opts *o, const struct bench_result *r)
 {
 	struct bench_table_style style = bench_table_style(stdout);
 
-	if (is_stdout(o->json) || is_stdout(o->csv) || is_stdout(o->report) || is_stdout(o->impaired_out))
+	if (is_stdout(o->json) || is_stdout(o->csv) || is_stdout(o->report) || is_stdout(o->impaired_out) ||
+	    is_stdout(o->impair.decisions_out))
 		return CLI_DONE;
 	if (bench_table_write(r, stdout, &style) || fflush(stdout))
 		return bench_opts_fail("standard output cannot be written");
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 	int status, written, printed;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file may not grow so large: the write fails, and is said to */
 	if (argc > 1 && strcmp(argv[1], "compare") == 0)
 		return compare(argc - 1, argv + 1);
 	status = bench_opts_parse(&o, argc, argv);

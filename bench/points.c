@@ -28,19 +28,20 @@ static char *keep(struct bench_points *p, const char *text, size_t len)
 	return t[p->texts] ? t[p->texts++] : NULL;
 }
 
-/* Values are separated by commas; what has a "=" before the next comma belongs to the value before it
- * ("5%,depth=32,10%" is two values). */
+/* Values are separated by commas; "word=" behind one belongs to the value before it ("5%,depth=32,10%" is two values),
+ * and so does all behind "gemodel:" up to the next "gemodel:" or the end. */
 static size_t value_length(const char *v)
 {
 	size_t len = strcspn(v, ",");
+	bool gemodel = strncmp(v, "gemodel:", 8) == 0;
 
 	while (v[len] == ',') {
 		const char *next = v + len + 1;
-		size_t n = strcspn(next, ",");
+		size_t word = strspn(next, "abcdefghijklmnopqrstuvwxyz-");
 
-		if (!memchr(next, '=', n))
+		if (gemodel ? strncmp(next, "gemodel:", 8) == 0 : !word || next[word] != '=')
 			break;
-		len += 1 + n;
+		len += 1 + strcspn(next, ",");
 	}
 	return len;
 }
@@ -53,6 +54,10 @@ static int axis_parse(struct bench_points *p, const char *text, struct axis *a, 
 	a->name = keep(p, text, (size_t)(eq - text));
 	if (!a->name)
 		return -ENOMEM;
+	if (strcmp(a->name, "decisions-out") == 0) {
+		snprintf(err, errlen, "--sweep decisions-out: all points would write one file");
+		return -EINVAL;
+	}
 	for (const char *v = eq + 1;; v++) {
 		size_t len = value_length(v);
 
@@ -69,6 +74,18 @@ static int axis_parse(struct bench_points *p, const char *text, struct axis *a, 
 	}
 }
 
+/* An axis must not be undone by another one. */
+static int check_axis(const struct bench_opts *o, const struct axis *axes, unsigned i, char *err, size_t errlen)
+{
+	bool twice = o->seeds > 1 && strcmp(axes[i].name, "seed") == 0;
+
+	for (unsigned k = 0; k < i; k++)
+		twice = twice || strcmp(axes[k].name, axes[i].name) == 0;
+	if (twice)
+		snprintf(err, errlen, "--sweep %s: swept twice", axes[i].name);
+	return twice ? -EINVAL : 0;
+}
+
 static int apply(struct bench_point *pt, const char *name, const char *value, char *err, size_t errlen)
 {
 	int rc = fos_impair_spec_set(&pt->impair, name, value, err, errlen);
@@ -79,7 +96,10 @@ static int apply(struct bench_point *pt, const char *name, const char *value, ch
 		rc = bench_engine_opts_set(&pt->engine, name, value, err, errlen);
 	}
 	if (rc == -ENOENT) {
-		snprintf(err, errlen, "--sweep %s: no option of an impairment or of the engine", name);
+		bool own = strcmp(name, "sessions") == 0 || strcmp(name, "seeds") == 0;
+
+		snprintf(err, errlen, own ? "--sweep %s: use --%s" : "--sweep %s: no option of an impairment or of the engine",
+			 name, name);
 		rc = -EINVAL;
 	}
 	return rc ? rc : bench_pairs_set_text(&pt->axes, name, value);
@@ -118,6 +138,8 @@ int bench_points_make(struct bench_points *p, const struct bench_opts *o, char *
 	n *= o->seeds;
 	for (unsigned i = 0; rc == 0 && i < o->n_sweeps; i++) {
 		rc = axis_parse(p, o->sweep[i], &axes[i], err, errlen);
+		if (rc == 0)
+			rc = check_axis(o, axes, i, err, errlen);
 		n *= axes[i].n ? axes[i].n : 1;
 		if (rc == 0 && n > POINTS_MAX) {
 			snprintf(err, errlen, "more than %d points", POINTS_MAX);

@@ -189,8 +189,13 @@ int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair
 		return rc;
 	}
 	rc = fos_worker_add_flow(*out, "all", o->filter, "ip:tcp:udp:app:http", err, errlen);
-	for (unsigned i = 0; rc >= 0 && i < o->stages; i++)
-		rc = fos_stage_add(*out, 0, i, o->stage[i], o->level, err, errlen);
+	for (unsigned i = 0; rc >= 0 && i < o->stages; i++) {
+		char why[512] = "";
+
+		rc = fos_stage_add(*out, 0, i, o->stage[i], o->level, why, sizeof(why));
+		if (rc < 0)
+			snprintf(err, errlen, "--stage %.200s: %s", o->stage[i], why[0] ? why : strerror(-rc));
+	}
 	if (rc >= 0 && record)
 		rc = bench_record_attach(record, *out, 0, 0, NULL, err, errlen);
 	if (rc < 0) {
