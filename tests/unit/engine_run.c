@@ -371,13 +371,16 @@ static void recorder_session(void *self, struct fos_session *s)
 		if (!fos_session_seen(s, dir))
 			continue;
 		*t = (struct text){ 0 };
-		append(t, text,
-		       (size_t)sprintf(text, "%llu%c%s ", (unsigned long long)(id / 2), dir ? '<' : '>',
-		                       fos_session_mid(s, dir) ? "~" : ""));
+		bool mid = fos_session_mid(s, dir);
+
+		append(
+		    t, text,
+		    (size_t)sprintf(text, "%llu%c %s", (unsigned long long)(id / 2), dir ? '<' : '>', mid ? "~" : ""));
 		if (body.len)
 			append(t, body.s, body.len);
-		append(t, text,
-		       (size_t)sprintf(text, "%s%s", body.len ? " " : "", fos_end_name(fos_session_end(s, dir))));
+		append(
+		    t, text,
+		    (size_t)sprintf(text, "%s%s", body.len || mid ? " " : "", fos_end_name(fos_session_end(s, dir))));
 		free(body.s);
 	}
 }

@@ -86,7 +86,7 @@ static void check_all(const struct fos__table *t, const struct model *m, enum ki
 /* Adds prevail until `most` entries are in, then removals until few are left. */
 static void run(enum kind k, size_t most, uint64_t *rnd)
 {
-	struct model m = { .number = calloc(most + 1, 4), .hash = calloc(most + 1, 4) };
+	struct model m = { .number = calloc(most * 2, 4), .hash = calloc(most * 2, 4) };
 	uint32_t fresh = 1;
 	struct fos__table t;
 	unsigned growths = 0;
