@@ -277,10 +277,11 @@ static struct cli_program program = {
 	.usage = "flowos-bench -r FILE | --trace FILE [options]\n"
 		 "       flowos-bench --gen SPEC [options]\n"
 		 "       flowos-bench compare [--force] OLD.json NEW.json",
-	.about = "Runs a trace, impaired as asked, through the stream engine, checks every stream byte for byte, and measures.",
+	.about = "Runs a trace, impaired as asked, through the stream engine, checks every stream byte for byte,\n"
+		 "and measures.",
 	.more = "Shares need % and times a unit (us, ms, s). Counts take k and M. - is standard input or output.\n\n"
 		"  flowos-bench --trace x.pcap --reorder 5%\n"
-		"  flowos-bench --trace x.pcap --sessions 1,100,10k --sweep reorder=0%,1%,5% --plot x.svg --json x.json\n"
+		"  flowos-bench --trace x.pcap --sessions 1,100,10k --sweep reorder=0%,1%,5% --plot x.svg\n"
 		"  flowos-bench --gen bytes=200 --sessions 1M --stage count\n\n"
 		"Exit status: 0 done, 1 what was checked does not hold (or the trace is damaged), 2 could not run.\n",
 	.options = options,
