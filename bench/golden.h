@@ -50,6 +50,7 @@ struct bench_golden_diff {
 enum bench_golden_flag {
 	GOLDEN_IGNORE_ENDS = 1u << 0, /* `end=` and `start=` do not count: packets were reordered */
 	GOLDEN_IGNORE_UDP = 1u << 1,  /* nor do UDP lines: datagrams were doubled */
+	GOLDEN_IGNORE_EMPTY = 1u << 2, /* nor TCP streams without bytes and gaps: an RST alone may be counted with another use */
 };
 
 int bench_golden_diff(const struct bench_golden *want, const struct bench_golden *got, unsigned flags,

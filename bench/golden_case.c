@@ -51,10 +51,10 @@ int golden_spec_from_text(struct fos_impair_spec *spec, const char *text, char *
 	while (rc == 0 && (name = next_word(&text, &bad))) {
 		char *value = next_word(&text, &bad);
 
-		rc = -EINVAL;
+		rc = -ENOENT;
 		if (value && strncmp(name, "--", 2) == 0)
 			rc = fos_impair_spec_set(spec, name + 2, value, err, errlen);
-		if (rc == -ENOENT || !value)
+		if (rc == -ENOENT)
 			snprintf(err, errlen, "%s: no impairment, or without a value", name);
 		free(name);
 		free(value);

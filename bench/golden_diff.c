@@ -88,6 +88,11 @@ static void side_free(struct side *s)
 	free(s->v);
 }
 
+static bool is_empty(const char *line)
+{
+	return strncmp(line, "tcp ", 4) == 0 && strstr(line, " bytes=0 ") && strstr(line, " gaps=- ");
+}
+
 static int side_make(struct side *s, const struct bench_golden *g, unsigned flags)
 {
 	*s = (struct side){ .v = calloc(g->lines ? g->lines : 1, sizeof(*s->v)) };
@@ -95,6 +100,8 @@ static int side_make(struct side *s, const struct bench_golden *g, unsigned flag
 		return -ENOMEM;
 	for (size_t i = 0; i < g->lines; i++) {
 		if ((flags & GOLDEN_IGNORE_UDP) && strncmp(g->line[i], "udp ", 4) == 0)
+			continue;
+		if ((flags & GOLDEN_IGNORE_EMPTY) && is_empty(g->line[i]))
 			continue;
 		int rc = take_apart(&s->v[s->n], g->line[i], flags);
 

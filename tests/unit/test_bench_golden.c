@@ -134,6 +134,21 @@ static void test_udp(void **state)
 	bench_golden_diff_free(&d);
 }
 
+static void test_empty(void **state)
+{
+	char *x[] = { (char *)A "#0 bytes=0 sha256=aa gaps=- end=rst", (char *)B "#0 bytes=0 sha256=aa gaps=0+5 end=rst" };
+	char *y[] = { (char *)B "#0 bytes=0 sha256=aa gaps=0+5 end=rst" };
+	struct bench_golden_diff d;
+
+	(void)state;
+	diff(0, &d, x, y);
+	counts(&d, 1, 0, 1, 0);
+	bench_golden_diff_free(&d);
+	diff(GOLDEN_IGNORE_EMPTY, &d, x, y);
+	counts(&d, 1, 0, 0, 0);
+	bench_golden_diff_free(&d);
+}
+
 static void test_line(void **state)
 {
 	const char *line = A "#3 bytes=10 sha256=aabb gaps=1+2,5+1 end=fin start=mid";
@@ -157,7 +172,8 @@ static void spec_becomes(const char *text, const char *again)
 
 	fos_impair_spec_init(&spec);
 	if (again) {
-		assert_int_equal(golden_spec_from_text(&spec, text, err, sizeof(err)), 0);
+		if (golden_spec_from_text(&spec, text, err, sizeof(err)))
+			fail_msg("%s: %s", text, err);
 		fos_impair_spec_text(&spec, buf, sizeof(buf));
 		assert_string_equal(buf, again);
 	} else {
@@ -173,7 +189,7 @@ static void test_spec_from_text(void **state)
 	spec_becomes("", "--seed 1");
 	spec_becomes("--dup 5%  --loss 1%", "--loss 1% --dup 5% --seed 1");
 	spec_becomes("--only 'tcp and port 80' --dup 5%", "--dup 5% --only 'tcp and port 80' --seed 1");
-	spec_becomes("--dup 5% --only 'tcp'\\ and' udp' --seed 7", "--dup 5% --only 'tcp and udp' --seed 7");
+	spec_becomes("--dup 5% --only 'tcp'\\ or' udp' --seed 7", "--dup 5% --only 'tcp or udp' --seed 7");
 	spec_becomes("--only 'tcp", NULL);
 	spec_becomes("--dup", NULL);
 	spec_becomes("dup 5%", NULL);
@@ -216,7 +232,7 @@ int main(void)
 		cmocka_unit_test(test_ends),	      cmocka_unit_test(test_uses_overtake),
 		cmocka_unit_test(test_missing_and_extra), cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_line),	      cmocka_unit_test(test_spec_from_text),
-		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_junit),	      cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
