@@ -178,6 +178,19 @@ static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t
 	return 0;
 }
 
+/* `o` goes; where it was the first piece of its packet, the next one of that packet is now. */
+static void pass_on_first(struct fos__seg *o)
+{
+	uint64_t end = o->o_to, id = o->pkt.id;
+
+	for (struct fos__seg *s = o->first ? fos__held_next(o) : NULL; s && s->from < end; s = fos__held_next(s)) {
+		if (s->pkt.id == id) {
+			s->first = true;
+			return;
+		}
+	}
+}
+
 /* Takes [from, to) away from `o`, which holds it. */
 static int cut(struct fos__held *h, struct fos__seg *o, uint64_t from, uint64_t to)
 {
@@ -206,6 +219,7 @@ static int cut(struct fos__held *h, struct fos__seg *o, uint64_t from, uint64_t 
 		o->to = from;
 		o->span.len = (uint32_t)(from - o->from);
 	} else {
+		pass_on_first(o);
 		fos__held_take(h, o);
 		fos__seg_free(o);
 	}

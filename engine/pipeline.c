@@ -76,7 +76,8 @@ static void run_inst(struct fos_session *s, int side, unsigned i, uint64_t limit
 	v->hint = NULL;
 }
 
-/* How far a view of another level may go when the one before it stands at `v`: to the packet that v is in. */
+/* How far a view of another level may go when the one before it stands at `v`: to the packet that v is in, or, where the
+ * other level has nothing of that packet, to the next one of which it has. */
 static uint64_t map_limit(const struct fos_stream *v, const struct fos__queue *to)
 {
 	const struct fos__queue *from = fos__view_queue(v);
@@ -89,9 +90,8 @@ static uint64_t map_limit(const struct fos_stream *v, const struct fos__queue *t
 		for (const struct fos_span *t = to->first; t; t = t->next)
 			if (t->pkt && t->pkt->id == sp->pkt->id)
 				return t->off;
-		break;
 	}
-	return to->first ? to->first->off : to->tail;
+	return to->tail;
 }
 
 static uint64_t stage_limit(const struct fos_session *s, int side, const struct fos__inst *of)

@@ -89,6 +89,8 @@ static void level_starts(struct fos_session *s, int side, const struct fos_pkt *
 		start[i] = NULL;
 		if (l->kind == FOS_LEVEL_ABOVE && (l->queue < 0 || !p->app_len))
 			continue;
+		if (l->kind == FOS_LEVEL_ABOVE && (prev < p->app || prev > p->app + p->app_len))
+			prev = p->app; /* "ip:tcp:http": what stands on the transport begins at its payload */
 		start[i] = l->decoder->start(p, prev, app_off, state);
 		if (start[i])
 			prev = start[i];
