@@ -82,7 +82,7 @@ static uint64_t map_limit(const struct fos_stream *v, const struct fos__queue *t
 {
 	const struct fos__queue *from = fos__view_queue(v);
 
-	if (v->head == from->tail)
+	if (v->head >= from->tail)
 		return to->tail;
 	for (const struct fos_span *sp = from->first; sp; sp = sp->next) {
 		if (sp->off + sp->len <= v->head || !sp->pkt)
@@ -145,10 +145,24 @@ static void cap(struct fos_worker *w, struct fos_session *s, int side, unsigned 
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		struct fos_stream *v = fos__view_of(s, side, i);
 
-		if (f->level[f->inst[i].level].queue == (int)queue && q->tail - v->head > keep) {
+		if (f->level[f->inst[i].level].queue == (int)queue && v->head < q->tail && q->tail - v->head > keep) {
 			v->head = q->tail;
 			v->tail = q->tail;
 		}
+	}
+}
+
+/* There was no memory to keep all of a queue: its views end where it ends. */
+static void shorten_views(struct fos_session *s, int side, unsigned queue)
+{
+	const struct fos__flow *f = s->flow;
+	const struct fos__queue *q = fos__queue_of(s, side, queue);
+
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		struct fos_stream *v = fos__view_of(s, side, i);
+
+		if (f->level[f->inst[i].level].queue == (int)queue && v->tail > q->tail)
+			v->tail = v->head > q->tail ? v->head : q->tail;
 	}
 }
 
@@ -167,8 +181,11 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 			struct fos__queue *q = fos__queue_of(s, side, i);
 
 			cap(w, s, side, i);
-			fos__queue_trim(q, least_head(s, side, i));
-			if (q->first && fos__queue_keep(q)) {
+			uint64_t head = least_head(s, side, i);
+
+			fos__queue_trim(q, head);
+			if (q->first && fos__queue_keep(q, head)) {
+				shorten_views(s, side, i);
 				w->st.no_memory++;
 				w->batch_err = -ENOMEM;
 			}

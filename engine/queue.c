@@ -23,15 +23,24 @@ void fos__queue_init(struct fos_session *s)
 	}
 }
 
+/* It shows when a span comes behind it: until then nobody may read up to where it ends. */
+static void add_gap(struct fos__queue *q, uint64_t len, enum fos_gap_why why)
+{
+	q->gap_len += len;
+	q->gap_why = (uint32_t)why + 1;
+}
+
 static void append(struct fos__queue *q, struct fos_span *sp, uint32_t flags)
 {
-	sp->off = q->tail;
 	sp->flags = flags;
 	if (q->gap_why) {
 		sp->flags |= FOS_SPAN_GAP | (q->gap_why - 1) << FOS_SPAN_WHY;
+		q->tail += q->gap_len;
 		q->gaps++;
 		q->gap_why = 0;
+		q->gap_len = 0;
 	}
+	sp->off = q->tail;
 	sp->next = NULL;
 	sp->prev = q->last;
 	if (q->last)
@@ -50,8 +59,7 @@ static void push_span(struct fos_worker *w, struct fos__queue *q, const struct f
 	if (!sp) { /* what cannot be shown is a gap, not a silence */
 		w->st.no_memory++;
 		w->batch_err = -ENOMEM;
-		q->tail += len;
-		q->gap_why = FOS_GAP_CAP + 1;
+		add_gap(q, len, FOS_GAP_CAP);
 		return;
 	}
 	sp->data = data;
@@ -176,12 +184,8 @@ void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side,
 void fos__queue_gap(struct fos_worker *w, struct fos_session *s, int side, uint64_t len, enum fos_gap_why why)
 {
 	(void)w;
-	for (unsigned i = 0; i < s->flow->n_queues; i++) {
-		struct fos__queue *q = fos__queue_of(s, side, i);
-
-		q->tail += len;
-		q->gap_why = (uint32_t)why + 1;
-	}
+	for (unsigned i = 0; i < s->flow->n_queues; i++)
+		add_gap(fos__queue_of(s, side, i), len, why);
 }
 
 void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side)
@@ -218,7 +222,25 @@ void fos__queue_trim(struct fos__queue *q, uint64_t head)
 		q->last = NULL;
 }
 
-int fos__queue_keep(struct fos__queue *q)
+/* Cuts off what begins with `sp`: it shows as a gap when more comes. `head` is the least one of the queue's views. */
+static void cut_off(struct fos__queue *q, struct fos_span *sp, uint64_t head)
+{
+	uint64_t end = sp->prev ? sp->prev->off + sp->prev->len : head;
+
+	q->last = sp->prev;
+	if (sp->prev)
+		sp->prev->next = NULL;
+	else
+		q->first = NULL;
+	for (struct fos_span *next; sp; sp = next) {
+		next = sp->next;
+		drop(q, sp);
+	}
+	add_gap(q, q->tail - end, FOS_GAP_CAP);
+	q->tail = end;
+}
+
+int fos__queue_keep(struct fos__queue *q, uint64_t head)
 {
 	for (struct fos_span *sp = q->first, *next; sp; sp = next) {
 		next = sp->next;
@@ -226,17 +248,8 @@ int fos__queue_keep(struct fos__queue *q)
 			continue;
 		struct fos__seg *seg = sp->pkt ? fos__seg_new(sp->pkt, sp->data, sp->len) : NULL;
 
-		if (!seg) { /* what follows cannot be kept: it is cut off, and shows as a gap when more comes */
-			q->last = sp->prev;
-			if (sp->prev)
-				sp->prev->next = NULL;
-			else
-				q->first = NULL;
-			for (; sp; sp = next) {
-				next = sp->next;
-				drop(q, sp);
-			}
-			q->gap_why = FOS_GAP_CAP + 1;
+		if (!seg) {
+			cut_off(q, sp, head);
 			return -ENOMEM;
 		}
 		seg->span.next = sp->next;

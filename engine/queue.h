@@ -27,8 +27,9 @@ enum fos__span_flag {
 struct fos__queue {
 	struct fos_span *first, *last;
 	uint64_t tail;     /* offset behind the last byte */
+	uint64_t gap_len;  /* of a gap that the next span comes after; it lies behind `tail` */
 	uint32_t gaps;     /* spans in it with FOS_SPAN_GAP */
-	uint32_t gap_why;  /* of a gap that the next span comes after, plus one; 0: none */
+	uint32_t gap_why;  /* of that gap, plus one; 0: none */
 	uint32_t decoder_state;
 	uint32_t pad;
 };
@@ -96,7 +97,8 @@ void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side);
 /* Frees what lies before `head`. */
 void fos__queue_trim(struct fos__queue *q, uint64_t head);
 
-/* Makes what is left of this batch outlive it. Returns 0 or -ENOMEM. */
-int fos__queue_keep(struct fos__queue *q);
+/* Makes what is left of this batch outlive it. Returns 0 or -ENOMEM: then the queue's tail moves back to the end of what
+ * could be kept, or to `head`, the least one of its views. */
+int fos__queue_keep(struct fos__queue *q, uint64_t head);
 
 #endif
