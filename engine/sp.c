@@ -233,17 +233,26 @@ int fos_sp_next_packet(struct fos_sp *p, const struct fos_sp *limit)
 	return p->off < limit->off ? 0 : -ERANGE;
 }
 
-/* A view of the same pipeline that reads `level`. */
-static struct fos_stream *view_at_level(const struct fos_stream *s, const char *level)
+/* The level of that name, if a module of the pipeline reads it. */
+static int level_that_is_read(const struct fos__flow *f, const char *level)
 {
-	const struct fos_session *ses = fos__view_session(s);
-	const struct fos__flow *f = ses->flow;
-
 	for (unsigned i = 0; i < f->n_inst; i++) {
-		const struct fos__level *l = &f->level[f->inst[i].level];
+		unsigned l = f->inst[i].level;
 
-		if (l->queue >= 0 && strcasecmp(l->decoder->name, level) == 0)
-			return fos__view_of(ses, s->side, i);
+		if (f->level[l].queue >= 0 && strcasecmp(f->level[l].decoder->name, level) == 0)
+			return (int)l;
+	}
+	return -1;
+}
+
+/* A view at that level that has not released `off` yet. */
+static struct fos_stream *view_at(const struct fos_session *s, int side, unsigned level, uint64_t off)
+{
+	for (unsigned i = 0; i < s->flow->n_inst; i++) {
+		struct fos_stream *v = fos__view_of(s, side, i);
+
+		if (s->flow->inst[i].level == level && v->head <= off)
+			return v;
 	}
 	return NULL;
 }
@@ -251,11 +260,12 @@ static struct fos_stream *view_at_level(const struct fos_stream *s, const char *
 int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out)
 {
 	const struct fos_pkt *pkt = fos_sp_pkt(p);
-	struct fos_stream *v = view_at_level(p->stream, level);
+	const struct fos_session *ses = fos__view_session(p->stream);
+	int side = p->stream->side, to = level_that_is_read(ses->flow, level);
 	struct fos_sp at = *p;
 	bool there = false;
 
-	if (!v)
+	if (to < 0)
 		return -ENOTSUP;
 	if (!pkt)
 		return -ERANGE;
@@ -266,14 +276,21 @@ int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out)
 	bool in_app = pkt->app && byte >= pkt->app && byte < pkt->app + pkt->app_len;
 	ptrdiff_t rel = in_app ? byte - pkt->app : byte - pkt->ip;
 
-	for (const struct fos_span *sp = fos__view_queue(v)->first; sp; sp = sp->next) {
+	const struct fos__queue *q = fos__queue_of(ses, side, (unsigned)ses->flow->level[to].queue);
+
+	for (const struct fos_span *sp = q->first; sp; sp = sp->next) {
 		if (!sp->pkt || sp->pkt->id != pkt->id)
 			continue;
 		const uint8_t *want = (in_app ? sp->pkt->app : sp->pkt->ip) + rel;
 
 		there = true;
 		if (want >= sp->data && want < sp->data + sp->len) {
-			*out = (struct fos_sp){ .stream = v, .span = sp, .off = sp->off + (uint64_t)(want - sp->data) };
+			uint64_t off = sp->off + (uint64_t)(want - sp->data);
+			struct fos_stream *v = view_at(ses, side, (unsigned)to, off);
+
+			if (!v)
+				return -ERANGE;
+			*out = (struct fos_sp){ .stream = v, .span = sp, .off = off };
 			return 0;
 		}
 	}
