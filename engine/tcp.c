@@ -137,7 +137,7 @@ static void start_without_syn(struct fos_worker *w, struct fos_session *s, int s
 	uint64_t pos = h->held && h->held->first ? h->held->first->from : h->low;
 	bool mid = true;
 
-	if (h->flags & FOS_HALF_HINT) {
+	if ((h->flags & FOS_HALF_HINT) && (h->flags & FOS_HALF_SEEN)) {
 		uint64_t hint = fos_seq_near(pos, h->hint);
 
 		if (hint <= pos && pos - hint <= FOS_NEAR) {
