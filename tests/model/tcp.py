@@ -126,8 +126,6 @@ class Direction:
 
     def see(self, packet, position):
         """Of a packet without RST: low, high, FIN; and acknowledgements that waited for a first packet."""
-        if packet.flags & SYN:
-            position += 1
         end = position + packet.length + (1 if packet.flags & FIN else 0)
         if not self.has_packets:
             self.first = position if self.first is None else self.first
@@ -217,15 +215,13 @@ class Direction:
         for old in self.held[first:last]:
             overlap = (max(old.start, new.start), min(old.end, new.end))
             self.conflicts += differing(old.part(*overlap).data, new.part(*overlap).data)
-            if at < overlap[0]:
-                result.append(new.part(at, overlap[0]))
             if self.wins(new.came, old.came):
-                result += [old.part(old.start, overlap[0]), new.part(*overlap), old.part(overlap[1], old.end)]
-            else:
-                result.append(old)
+                result += [old.part(old.start, overlap[0]), old.part(overlap[1], old.end)]
+                continue
+            result += [new.part(at, max(at, overlap[0])), old]
             at = overlap[1]
-        result.append(new.part(at, new.end))
-        result = [piece for piece in result if piece.data]
+        result.append(new.part(at, max(at, new.end)))
+        result = sorted((piece for piece in result if piece.data), key=start_of)
         self.held[first:last] = result
         if self.ack is not None:
             self.stamp([piece for piece in result if piece.start <= self.ack], now)
@@ -404,11 +400,11 @@ class Conversation:
 
     @staticmethod
     def start_at_syn(direction, packet):
-        position = direction.position(packet.seq)
+        position = direction.position((packet.seq + 1) % (1 << 32))
         if direction.first is None:
             direction.first = position
         direction.isn = packet.seq
-        direction.begin(position + 1, False)
+        direction.begin(position, False)
 
     # Rule 3
 
@@ -464,12 +460,10 @@ class Conversation:
         if is_rst:
             use.rst = True
             return
-        position = mine.position(packet.seq)
+        position = mine.position((packet.seq + is_syn) % (1 << 32))
         mine.see(packet, position)
-        if is_syn:
-            if mine.isn is None:
-                self.start_at_syn(mine, packet)
-            position += 1
+        if is_syn and mine.isn is None:
+            self.start_at_syn(mine, packet)
         if packet.payload:
             fin = position + packet.length if packet.flags & FIN else None
             mine.segment(position, packet.payload, fin, now)

@@ -201,6 +201,14 @@ class Starts(unittest.TestCase):
         wire = Wire().open().a(101, b"abc").a(100, flags=SYN).a(104, b"def")
         self.assertEqual((wire.of_a().data, len(wire.streams())), (b"abcdef", 2))
 
+    def test_nothing_but_rsts_has_no_start(self):
+        wire = Wire().b(900, flags=SYN, ack=101).a(101, flags=RST)
+        self.assertEqual((wire.of_a().mid, wire.of_a().start_seq, wire.of_a().end), (True, None, "rst"))
+
+    def test_a_syn_fits_before_a_keep_alive(self):
+        wire = Wire().a(100, b"x").a(101, b"one").a(100, flags=SYN)
+        self.assertEqual((wire.of_a().data, wire.of_a().mid, wire.of_a().use), (b"one", False, 0))
+
     def test_pure_acks_make_a_stream_without_data(self):
         wire = Wire().a(500, ack=7)
         self.assertEqual((wire.of_a().data, wire.of_a().mid, wire.of_a().gaps), (b"", True, []))
@@ -232,6 +240,10 @@ class Ends(unittest.TestCase):
         self.assertEqual((wire.of_a(0).data, wire.of_a(0).end), (b"x", "timeout"))
         self.assertEqual((wire.of_a(1).data, wire.of_a(1).end, wire.of_a(1).mid), (b"y", "eof", True))
 
+    def test_idle_at_the_end_of_the_trace(self):
+        wire = Wire().open().tcp((b"\x0a\0\0\x09", 9), B, 1, flags=SYN, at=7500)
+        self.assertEqual((wire.of_a().end, wire.of_b().end), ("timeout", "timeout"))
+
     def test_the_clock_never_goes_back(self):
         wire = Wire().open().a(101, b"x", at=7000).a(102, b"y", at=1)
         self.assertEqual(wire.of_a().data, b"xy")
@@ -252,6 +264,44 @@ class Reuse(unittest.TestCase):
     def test_data_overtakes_its_syn(self):
         wire = self.closed().a(50001, b"two").a(50000, flags=SYN)
         self.assertEqual((wire.of_a(0).data, wire.of_a(1).data, wire.of_a(1).mid), (b"one", b"two", False))
+
+    def test_data_below_the_old_isn_overtakes_its_syn(self):
+        wire = self.closed().a(2**32 - 3 * 2**20, b"two").a(2**32 - 3 * 2**20 - 1, flags=SYN)
+        self.assertEqual((wire.of_a(0).data, wire.of_a(0).end, wire.of_a(0).gaps), (b"one", "fin", []))
+        self.assertEqual((wire.of_a(1).data, wire.of_a(1).mid, wire.of_a(1).end), (b"two", False, "eof"))
+
+    def test_an_ack_overtakes_its_syn_and_says_nothing(self):
+        for isn in (50000, 2**32 - 3 * 2**20):
+            wire = self.closed().a(isn + 1, ack=7000).a(isn + 1, b"two", ack=7000).a(isn, flags=SYN)
+            self.assertEqual((wire.of_a(0).data, wire.of_a(1).data, wire.of_a(1).mid), (b"one", b"two", False))
+
+    def test_an_acknowledgement_tells_connections_apart(self):
+        wire = Wire().a(1000, flags=SYN).b(300000000, ack=77).a(77, flags=RST)
+        wire.a(1001, b"one", ack=900000001).a(1000, flags=SYN).b(900000000, flags=SYN, ack=1001)
+        self.assertEqual((wire.of_a(0).data, wire.of_a(1).data, wire.of_a(1).mid), (b"", b"one", False))
+
+    def test_a_moved_segment_takes_its_fin_along(self):
+        wire = Wire().open().a(101, b"one").a(50004, b"lo", FIN).a(50001, b"hel").a(50000, flags=SYN)
+        self.assertEqual((wire.of_a(0).end, wire.of_a(0).gaps, wire.of_a(1).end), ("eof", [], "fin"))
+
+    def test_a_syn_with_an_rst_is_an_rst(self):
+        wire = Wire().open().a(7, flags=SYN | RST)
+        self.assertEqual((len(wire.streams()), wire.of_a().end), (2, "rst"))
+
+    def test_uses_that_touch_are_ambiguous(self):
+        wire = self.closed().a(103, flags=SYN).a(104, b"two")
+        self.assertEqual({one.use for one in golden.ambiguous(wire.streams())}, {0, 1})
+        wire = self.closed().a(50000, flags=SYN).a(50001, b"two")
+        self.assertEqual(golden.ambiguous(wire.streams()), set())
+
+    def test_a_use_told_apart_by_its_place_alone_is_ambiguous(self):
+        wire = self.closed().a(50001, b"two")
+        self.assertEqual({one.use for one in golden.ambiguous(wire.streams())}, {0, 1})
+
+    def test_a_stream_with_a_hole_too_long_is_ambiguous(self):
+        for hole, count in ((2**20, 0), (2**20 + 1, 1)):
+            wire = Wire().open().a(101 + hole, b"x")
+            self.assertEqual(len(golden.ambiguous(wire.streams())), count)
 
     def test_held_data_moves_to_the_new_use(self):
         wire = Wire().open().a(101, b"one").a(50004, b"lo").a(50001, b"hel").a(50000, flags=SYN)
