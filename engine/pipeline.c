@@ -132,24 +132,25 @@ static uint64_t least_head(const struct fos_session *s, int side, unsigned queue
 	return least;
 }
 
-/* A module that keeps more than the cap loses the oldest of it. */
+/* A module that keeps more than the cap loses what it was shown; the stage behind it sees that next. */
 static void cap(struct fos_worker *w, struct fos_session *s, int side, unsigned queue)
 {
 	const struct fos__flow *f = s->flow;
-	struct fos__queue *q = fos__queue_of(s, side, queue);
+	const struct fos__queue *q = fos__queue_of(s, side, queue);
 	uint64_t keep = w->cfg.cap_retained_bytes;
+	bool forced = false;
 
 	if (q->tail - least_head(s, side, queue) <= keep)
 		return;
-	w->st.forced_releases++;
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		struct fos_stream *v = fos__view_of(s, side, i);
 
-		if (f->level[f->inst[i].level].queue == (int)queue && v->head < q->tail && q->tail - v->head > keep) {
-			v->head = q->tail;
-			v->tail = q->tail;
+		if (f->level[f->inst[i].level].queue == (int)queue && v->tail - v->head > keep) {
+			v->head = v->tail;
+			forced = true;
 		}
 	}
+	w->st.forced_releases += forced;
 }
 
 /* There was no memory to keep all of a queue: its views end where it ends. */

@@ -413,6 +413,29 @@ static void test_retained_cap(void **state)
 	}
 }
 
+/* What one stage keeps for too long is passed to the next one: nobody misses a byte without being told. */
+static void test_retained_cap_in_stages(void **state)
+{
+	struct fos_worker_config cfg = { .cap_retained_bytes = 100 };
+
+	(void)state;
+	for (unsigned batch = 1; batch < 30; batch += 4) {
+		struct fos_worker *w = pipeline(&cfg, NULL, "n.n.a");
+		struct er_trace t = { 0 };
+
+		er_script(&t, HELLO);
+		for (uint32_t i = 0; i < 45; i++)
+			er_add(&t, &(struct er_spec){
+			               .flags = FOS_TCP_ACK, .seq = 1001 + 10 * i, .data = "0123456789", .len = 10 });
+		er_feed(w, &t, batch, batch % ER_MODES);
+		end(w, &t);
+		for (unsigned k = 0; k < 3; k++) {
+			assert_int_equal(shy[k].shown, 450);
+			assert_int_equal(strcspn(seen(&shy[k]), ")"), 1 + 450);
+		}
+	}
+}
+
 static unsigned datagrams;
 
 static void grams_datagram(void *self, struct fos_session *s, const struct fos_pkt *p, int dir)
@@ -485,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_first_piece_lost),
 		cmocka_unit_test(test_http_above_tcp),
 		cmocka_unit_test(test_retained_cap),
+		cmocka_unit_test(test_retained_cap_in_stages),
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_no_modules),
 	};
