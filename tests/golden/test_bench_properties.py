@@ -220,6 +220,7 @@ class References(Case):
                                 ("--gen bytes=100 --loss 5%", "clean"), ("--gen bytes=100 --reference clean", "clean"),
                                 ("--gen bytes=100 --corrupt 5%,checksum=fix", "clean"),
                                 ("--gen bytes=3000 --loss 5% --reference formula", "formula"),
+                                ("--gen bytes=3000,mss=300,sessions=50 --loss 10% --reference formula", "formula"),
                                 ("--gen bytes=3000 --truncate 5% --reference formula", "formula")):
             words = [trace(word) if word.endswith(".pcap") else word for word in arguments.split()]
             streams = self.first(*words)["streams"]
