@@ -43,6 +43,7 @@ struct fos_frag_table {
 	struct waiting **buckets;
 	uint32_t mask; /* buckets, less one */
 	size_t count;
+	uint64_t now_ns; /* the greatest time that it was told */
 };
 
 int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **out)
@@ -115,14 +116,16 @@ void fos_frag_destroy(struct fos_frag_table *t)
 	free(t);
 }
 
-static bool is_late(const struct fos_frag_table *t, const struct waiting *w, uint64_t now_ns)
+static bool is_late(const struct fos_frag_table *t, const struct waiting *w)
 {
-	return now_ns > w->first_ns && now_ns - w->first_ns >= t->cfg.timeout_ns;
+	return t->now_ns - w->first_ns >= t->cfg.timeout_ns;
 }
 
 void fos_frag_expire(struct fos_frag_table *t, uint64_t now_ns)
 {
-	while (t->oldest && is_late(t, t->oldest, now_ns))
+	if (now_ns > t->now_ns)
+		t->now_ns = now_ns;
+	while (t->oldest && is_late(t, t->oldest))
 		drop(t, t->oldest, &t->st.timeouts);
 }
 
@@ -159,7 +162,7 @@ static void key_read(const struct fos_pkt *p, struct frag_key *key)
 
 static uint32_t key_bucket(const struct fos_frag_table *t, const struct frag_key *key)
 {
-	uint64_t word[5], h = 0;
+	uint64_t word[5], h = t->cfg.seed;
 
 	memcpy(word, key, sizeof word);
 	for (unsigned i = 0; i < 5; i++)
@@ -167,21 +170,17 @@ static uint32_t key_bucket(const struct fos_frag_table *t, const struct frag_key
 	return (uint32_t)h & t->mask;
 }
 
-static struct waiting *find(struct fos_frag_table *t, const struct frag_key *key, uint64_t now_ns)
+static struct waiting *find(const struct fos_frag_table *t, const struct frag_key *key)
 {
 	struct waiting *w = t->buckets[key_bucket(t, key)];
 
 	while (w && memcmp(&w->key, key, sizeof *key) != 0)
 		w = w->next_hash;
-	if (w && is_late(t, w, now_ns)) { /* behind a younger one: time stamps need not be in order */
-		drop(t, w, &t->st.timeouts);
-		w = NULL;
-	}
 	return w;
 }
 
 /* NULL where there is no memory for it. */
-static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key, uint64_t now_ns)
+static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key)
 {
 	struct waiting *w = calloc(1, sizeof *w);
 
@@ -195,7 +194,7 @@ static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key,
 	while (t->count >= t->cfg.max_datagrams)
 		drop(t, t->oldest, &t->st.evicted);
 	w->key = *key;
-	w->first_ns = now_ns;
+	w->first_ns = t->now_ns;
 	w->bucket = key_bucket(t, key);
 	w->next_hash = t->buckets[w->bucket];
 	t->buckets[w->bucket] = w;
@@ -215,9 +214,9 @@ static struct waiting *take(struct fos_frag_table *t, const struct fos_pkt *p, c
 	size_t before;
 
 	key_read(p, &key);
-	w = find(t, &key, p->f.ts_ns);
+	w = find(t, &key);
 	if (!w)
-		w = add(t, &key, p->f.ts_ns);
+		w = add(t, &key);
 	if (!w) {
 		t->st.evicted++;
 		return NULL;

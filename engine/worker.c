@@ -48,6 +48,8 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	if (cfg)
 		w->cfg = *cfg;
 	set_defaults(&w->cfg);
+	if (!w->cfg.frag.seed)
+		w->cfg.frag.seed = w->cfg.seed;
 	err = fos__table_init(&w->table);
 	if (err)
 		goto out_worker;

@@ -465,7 +465,7 @@ class Fragments:
             return None
         datagram = self.datagrams.get(key)
         if datagram is None or path.now - datagram.born >= FRAGMENT_TIMEOUT:
-            datagram = self.datagrams[key] = Datagram(path.time)
+            datagram = self.datagrams[key] = Datagram(path.now)
         if datagram.refused:
             return None
         if not datagram.lengths_agree(piece):

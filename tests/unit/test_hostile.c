@@ -67,10 +67,45 @@ static void gap_at_a_level_without_bytes(void **state)
 	expect_at("ip:tcp:udp:app:http", "udp", script, "1> [3] eof; 1< eof");
 }
 
+/* A clock that was far ahead once, then right again: datagrams are put together nevertheless. */
+static void fragments_after_a_leap(void **state)
+{
+	struct fos_worker *w = er_worker(NULL, NULL);
+	struct er_trace t = { 0 }, parts = { 0 };
+	struct er_spec udp = { .udp = true, .data = "sixteen bytes...", .len = 16 };
+	struct fos_worker_stats st;
+
+	(void)state;
+	er_add(&t, &udp);
+	const uint8_t *whole = t.frame[0].mem;
+
+	parts.ts_ns = t.ts_ns + (uint64_t)3600 * ER_SECOND;
+	er_add_raw(&parts, whole, t.frame[0].f.len);
+	parts.ts_ns = t.ts_ns;
+	for (unsigned i = 0; i < 3; i++) { /* 8 bytes each: the UDP header, and two times payload */
+		uint8_t frame[14 + 20 + 8];
+
+		memcpy(frame, whole, 34);
+		memcpy(frame + 34, whole + 34 + i * 8, 8);
+		frame[14 + 3] = 28;
+		frame[14 + 6] = i < 2 ? 0x20 : 0;
+		frame[14 + 7] = (uint8_t)i;
+		er_add_raw(&parts, frame, sizeof(frame));
+	}
+	er_feed(w, &parts, 1, ER_UNSTABLE);
+	fos_worker_stats(w, &st);
+	assert_int_equal(st.datagrams, 2);
+	assert_int_equal(st.frag.timeouts, 0);
+	fos_worker_destroy(w);
+	er_trace_free(&t);
+	er_trace_free(&parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gap_at_a_level_without_bytes),
+		cmocka_unit_test(fragments_after_a_leap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

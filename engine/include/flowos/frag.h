@@ -2,7 +2,8 @@
  *
  * frag.h: IP fragments are put together before their datagram is looked up as a session (RFC 791, RFC 8200).
  *
- * A table belongs to one worker: one thread at a time. Time comes with the packets. Nothing blocks.
+ * A table belongs to one worker: one thread at a time. Time is the greatest that a packet or the caller has told, as
+ * for sessions: a clock that is set back gives nothing up. Nothing blocks.
  * The fragments' payloads are copied into one buffer with the header in front: a datagram is the one thing that the
  * engine copies, and it lives as long as somebody holds it (fos_buf_get, fos_buf_put).
  */
@@ -20,6 +21,7 @@ struct fos_frag_config {
 	uint64_t timeout_ns;  /* since a datagram's first fragment; 0: 30 s */
 	size_t max_datagrams; /* waiting at the same time; 0: 4096. The oldest is given up */
 	size_t max_bytes;     /* memory of all that waits; 0: 64 MiB */
+	uint64_t seed;        /* keys the hash table: nobody can fill one chain without knowing it */
 };
 
 struct fos_frag_stats {
