@@ -79,7 +79,7 @@ static void check_all(const struct fos__table *t, const struct model *m, enum ki
 	uint64_t rnd = m->n;
 
 	assert_int_equal(t->now.used + (t->old.bucket ? t->old.used : 0), m->n);
-	for (size_t i = 0; i < m->n; i += 1 + er_draw(&rnd, (uint64_t)(k >= CONSTANT ? 50 : 3)))
+	for (size_t i = 0; i < m->n; i += 1 + er_draw(&rnd, k >= CONSTANT ? 100 : 3))
 		assert_true(there(t, m->hash[i], m->number[i]));
 }
 
@@ -92,10 +92,10 @@ static void run(enum kind k, size_t most, uint64_t *rnd)
 	unsigned growths = 0;
 
 	assert_int_equal(fos__table_init(&t), 0);
-	for (int phase = 0; phase < 3; phase++) {
+	for (int phase = 0; phase < (k >= CONSTANT ? 2 : 3); phase++) {
 		bool up = phase != 1;
 
-		while (up ? m.n < most : m.n > most / 50) {
+		while (up ? m.n < most : m.n > most / (k >= CONSTANT ? 2 : 50)) {
 			uint64_t what = er_draw(rnd, 10);
 			uint32_t mask = t.now.mask;
 
@@ -116,7 +116,7 @@ static void run(enum kind k, size_t most, uint64_t *rnd)
 	}
 	assert_true(growths >= 1);
 	while (m.n)
-		change(&t, &m, 0, 0);
+		change(&t, &m, k >= CONSTANT ? m.n - 1 : 0, 0);
 	assert_int_equal(t.now.used, 0);
 	fos__table_free(&t);
 	free(m.number);
