@@ -314,11 +314,46 @@ static void test_gaps(void **state)
 	}
 }
 
+/* ---- bytes that were not taken -------------------------------------------------------------------------------- */
+
+static char late_log[200];
+
+static void late_note(void *self, struct fos_stream *s, int64_t off, const uint8_t *data, uint32_t len)
+{
+	size_t at = strlen(late_log);
+
+	(void)self;
+	assert_int_equal(fos_stream_dir(s), 0);
+	snprintf(late_log + at, sizeof(late_log) - at, "%d:%.*s ", (int)off, (int)len, (const char *)data);
+}
+
+/* What had been passed on, and what lies before the start, by offset; after the bytes that were passed on. */
+static void test_late(void **state)
+{
+	struct fos_module late = keeper;
+
+	(void)state;
+	late.stream_late = late_note;
+	for (unsigned i = 0; i < 8; i++) {
+		struct fos_worker *w = levels(NULL, 0);
+		struct er_trace t = { 0 };
+
+		late_log[0] = '\0';
+		er_module(w, 0, &late, NULL);
+		er_script(&t,
+		          "> S 1000; > A 999 1 01abc; > A 1003 1 XYZ; > A 1001 1 abcde; > A 1001 1 a; > A 900 1 old");
+		er_feed(w, &t, 1 + i, i % ER_MODES);
+		assert_string_equal(late_log, "-2:01 2:X 0:abcde 0:a -101:old ");
+		assert_memory_equal(keepers[0].seen[0], "abcYZ", 5);
+		end(w, &t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_self), cmocka_unit_test(test_levels),
-		                            cmocka_unit_test(test_map), cmocka_unit_test(test_map_released),
-		                            cmocka_unit_test(test_gaps) };
+		                            cmocka_unit_test(test_map),  cmocka_unit_test(test_map_released),
+		                            cmocka_unit_test(test_gaps), cmocka_unit_test(test_late) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
