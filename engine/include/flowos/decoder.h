@@ -17,7 +17,8 @@ struct fos_decoder {
 	const char *name; /* compared without regard to case */
 	/* Returns where the level starts in the packet, or NULL where this packet does not have it. `prev` is where the level below
 	 * starts. `off` is the offset of the packet's payload in the stream of level `app`, `state` a word per
-	 * direction of a session that is 0 at first. Called in stream order, once per packet. */
+	 * direction of a session that is 0 at first. Called in stream order, once per packet, and once more
+	 * for each further piece of a packet that an overlap has cut. */
 	const uint8_t *(*start)(const struct fos_pkt *p, const uint8_t *prev, uint64_t off, uint32_t *state);
 };
 

@@ -80,8 +80,9 @@ struct fos_module {
 	void (*stream_gap)(void *self, struct fos_stream *s, uint64_t off, uint64_t len);
 	/* No more will come; what was not released is still in the window. */
 	void (*stream_close)(void *self, struct fos_stream *s, enum fos_end end);
-	/* Bytes that came for offset `off` (negative: before the start) and were not taken: this place had been passed on already, or
-	 * other bytes were held for it and the overlap policy preferred those. Level `app` only. */
+	/* Bytes that came for offset `off` (negative: before the start) and were not taken, as this place had been passed on
+	 * already. Bytes that lose to others which are still held are counted (fos_session_conflicts), not shown. Level
+	 * `app` only. */
 	void (*stream_late)(void *self, struct fos_stream *s, int64_t off, const uint8_t *data, uint32_t len);
 	/* A UDP datagram, whole, as it arrives (p->app, p->app_len). A module that sets this gets no streams of UDP
 	 * sessions; one that leaves it NULL gets them as streams, datagram behind datagram in order of arrival. */
