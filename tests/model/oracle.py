@@ -106,7 +106,7 @@ class Model:
     def frame(self, time, link, data, wire):
         if time is not None:
             self.now = max(self.now, time)
-        packet = self.decoder.decode(link, data, wire, self.now, time)
+        packet = self.decoder.decode(link, data, wire, self.now)
         if packet is not None:
             self.packet(packet)
 

@@ -59,8 +59,8 @@ def ones_sum(data):
 class Path:
     """What is known of the packet from the layers already taken off."""
 
-    def __init__(self, now, time):
-        self.now, self.time, self.depth, self.vlans = now, time, 0, ()
+    def __init__(self, now):
+        self.now, self.depth, self.vlans = now, 0, ()
         self.ip = False  # whether there was an IP header
         self.sums_right = True  # the innermost header's checksum; None: nothing can be told of sums
 
@@ -75,13 +75,13 @@ class Decoder:
         self.verify = verify
         self.fragments = Fragments()
 
-    def decode(self, link, data, wire, now, time=None):
+    def decode(self, link, data, wire, now):
         """The innermost TCP or UDP packet, or None; fragments are kept until their datagram is whole."""
         layer = self.LINKS.get(link)
         if layer is None:
             return None
         try:
-            return layer(self, Path(now, now if time is None else time), data, wire)
+            return layer(self, Path(now), data, wire)
         except Malformed:
             return None
 
@@ -306,7 +306,7 @@ class Decoder:
                 1701: self.l2tp, 3544: self.teredo}.get(dport, {1701: self.l2tp, 3544: self.teredo}.get(sport))
         if find is None or path.depth >= MOST_TUNNELS:
             return None
-        inner = Path(path.now, path.time)
+        inner = Path(path.now)
         inner.depth, inner.vlans = path.depth + 1, path.vlans
         try:
             layer, size, wire = find(payload, wire)
