@@ -62,6 +62,20 @@ static void mark(const struct bench_record *r, size_t from, size_t to, bool *amb
 	}
 }
 
+/* Was a later use of the 4-tuple made without any SYN? Then where one ended and the next began was guessed. */
+static bool guessed(const struct bench_record *r, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		bool mid = r->stream[i].use != 0;
+
+		for (size_t k = from; mid && k < to; k++)
+			mid = r->stream[k].use != r->stream[i].use || r->stream[k].mid;
+		if (mid)
+			return true;
+	}
+	return false;
+}
+
 int bench_check_ambiguous(const struct bench_record *r, bool **out)
 {
 	bool *ambiguous = calloc(r->streams + 1, sizeof(*ambiguous));
@@ -72,6 +86,8 @@ int bench_check_ambiguous(const struct bench_record *r, bool **out)
 		for (to = i + 1; to < r->streams && same_conversation(&r->stream[i], &r->stream[to]); to++)
 			;
 		mark(r, i, to, ambiguous);
+		if (guessed(r, i, to))
+			memset(ambiguous + i, true, to - i);
 	}
 	for (size_t i = 0; i < r->streams; i++)
 		ambiguous[i] |= wide_gap(&r->stream[i]);
