@@ -147,7 +147,8 @@ struct pairing {
 	size_t *first;  /* per stream of ref: index + 1 in run, 0: none */
 	bool *more;     /* more than one */
 	bool *wrong;    /* one of them has wrong bytes */
-	bool *ambiguous; /* the stream of ref is */
+	bool *ambiguous; /* the stream of ref is, or one of the run's that it is */
+	bool *unclear;   /* the stream of the run is; NULL: that is no excuse */
 };
 
 static int pairing_init(struct pairing *p, const struct bench_record *ref)
@@ -167,6 +168,7 @@ static void pairing_free(struct pairing *p)
 	free(p->more);
 	free(p->wrong);
 	free(p->ambiguous);
+	free(p->unclear);
 }
 
 static int doubt(struct bench_check *c, size_t ref)
@@ -184,11 +186,11 @@ static int doubt(struct bench_check *c, size_t ref)
 /* A stream of the run that none of the reference's is. Where the direction is ambiguous it may be right: all of the
  * direction's streams are then held against the model. */
 static int extra(const struct bench_record *ref, size_t from, size_t to, const struct pairing *p,
-		 const struct bench_stream *st, struct bench_check *c)
+		 const struct bench_record *run, const struct bench_stream *st, struct bench_check *c)
 {
 	c->total++;
 	for (size_t i = from; i < to; i++)
-		if (p->ambiguous[i] || ref->stream[i].conflict)
+		if (p->ambiguous[i] || ref->stream[i].conflict || (p->unclear && p->unclear[st - run->stream]))
 			return doubt(c, i);
 	note(c, st, 0, st->span[0].frame, "a stream that the reference does not have");
 	c->differ++;
@@ -213,9 +215,11 @@ static int pair(const struct bench_record *ref, const struct bench_record *run, 
 		bench_check_find(ref, st, &from, &to);
 		at = partner(ref, from, to, st, p->first);
 		if (at == SIZE_MAX) {
-			rc = extra(ref, from, to, p, st, c);
+			rc = extra(ref, from, to, p, run, st, c);
 			continue;
 		}
+		if (p->unclear && p->unclear[i])
+			p->ambiguous[at] = true;
 		if (!bytes_right(&ref->stream[at], st, c))
 			p->wrong[at] = true;
 		if (p->first[at])
@@ -248,13 +252,50 @@ static int judge(const struct bench_record *ref, const struct bench_record *run,
 	return 0;
 }
 
-int bench_check(const struct bench_record *ref, const struct bench_record *run, struct bench_check *out)
+static bool same_use(const struct bench_stream *a, const struct bench_stream *b)
+{
+	struct fos_key ka = a->key, kb = b->key;
+
+	ka.vlan = kb.vlan = 0xffff;
+	return a->use == b->use && bench_direction_cmp(&ka, 0, &kb, 0) == 0;
+}
+
+/* The ambiguous streams of a run, and the other directions of their uses: where one SYN is missing, both are two
+ * connections in one. */
+static int unclear_uses(const struct bench_record *run, bool **out)
+{
+	bool *stream, *use = NULL;
+	int rc = bench_check_ambiguous(run, &stream);
+
+	if (rc)
+		return rc;
+	use = calloc(run->streams + 1, sizeof(*use));
+	for (size_t i = 0; use && i < run->streams; i++) {
+		size_t from, to;
+		struct bench_stream other = run->stream[i];
+
+		if (!stream[i])
+			continue;
+		use[i] = true;
+		other.side = !other.side;
+		bench_check_find(run, &other, &from, &to);
+		for (; from < to; from++)
+			use[from] |= same_use(&run->stream[from], &other);
+	}
+	free(stream);
+	*out = use;
+	return use ? 0 : -ENOMEM;
+}
+
+static int check(const struct bench_record *ref, const struct bench_record *run, bool lossy, struct bench_check *out)
 {
 	struct pairing p;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	rc = pairing_init(&p, ref);
+	if (rc == 0 && lossy)
+		rc = unclear_uses(run, &p.unclear);
 	if (rc == 0)
 		rc = pair(ref, run, &p, out);
 	for (size_t i = 0; rc == 0 && i < ref->streams; i++)
@@ -264,6 +305,16 @@ int bench_check(const struct bench_record *ref, const struct bench_record *run, 
 		out->first[0] = '\0'; /* what was noted is doubtful, and held against the model */
 	pairing_free(&p);
 	return rc;
+}
+
+int bench_check(const struct bench_record *ref, const struct bench_record *run, struct bench_check *out)
+{
+	return check(ref, run, false, out);
+}
+
+int bench_check_lossy(const struct bench_record *ref, const struct bench_record *run, struct bench_check *out)
+{
+	return check(ref, run, true, out);
 }
 
 void bench_check_condemn(struct bench_check *c, const char *what)

@@ -32,6 +32,9 @@ struct bench_check {
  * it (the model) calls bench_check_condemn(). UDP is not looked at. 0 or -ENOMEM. */
 int bench_check(const struct bench_record *ref, const struct bench_record *run, struct bench_check *out);
 
+/* The same for a run that lost packets, SYNs among them: what is ambiguous in the run alone is doubtful too. */
+int bench_check_lossy(const struct bench_record *ref, const struct bench_record *run, struct bench_check *out);
+
 /* A doubtful stream turned out to be wrong. */
 void bench_check_condemn(struct bench_check *c, const char *what);
 

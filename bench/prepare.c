@@ -61,6 +61,40 @@ static int source_trace(struct bench_source *s, const struct bench_point *pt, co
 	return rc;
 }
 
+bool bench_changes_bytes(const struct fos_impair_spec *spec)
+{
+	if (!spec->replay)
+		return spec->corrupt.share && spec->corrupt.fix;
+	for (size_t i = 0; i < fos_decisions_count(spec->replay); i++)
+		if (fos_decisions_at(spec->replay, i)->actions & FOS_DECISION_FIX)
+			return true;
+	return false;
+}
+
+/* A packet that is cut short cannot be verified: it counts as right, also where the whole one does not. */
+static int check_truncate(const struct fos_frames *in, const struct bench_point *pt, char *err, size_t errlen)
+{
+	struct fos_impair_checksums c = { 0 };
+	struct fos_port *mem;
+	int rc;
+
+	if (!pt->impair.truncate.share || !bench_verify_checksums(&pt->engine, &pt->impair))
+		return 0;
+	rc = fos_mem_port_open(in->v, in->n, &mem);
+	if (rc == 0) {
+		rc = fos_impair_checksums_scan(mem, UINT64_MAX, &c);
+		fos_port_close(mem);
+	}
+	if (rc < 0)
+		snprintf(err, errlen, "--truncate: %s", strerror(-rc));
+	else if (c.invalid)
+		snprintf(err, errlen,
+			 "--truncate: %llu of %llu checksums in the trace are wrong, and a packet that is cut short cannot "
+			 "be verified: use --checksum ignore",
+			 (unsigned long long)c.invalid, (unsigned long long)c.checked);
+	return rc < 0 ? rc : c.invalid ? -EINVAL : 0;
+}
+
 int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
 		  const struct bench_trace *trace, uint64_t target, char *err, size_t errlen)
 {
@@ -71,11 +105,13 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 		    : source_trace(&p->source, pt, trace, target, err, errlen);
 	if (rc == 0)
 		rc = bench_check_corrupt(p->source.frames, &pt->impair, err, errlen);
+	if (rc == 0)
+		rc = check_truncate(p->source.frames, pt, err, errlen);
 	if (rc == 0) {
 		struct fos_impair_spec spec = pt->impair;
 
-		/* Notes are asked for when packets are written. */
-		spec.keep_decisions = o->impaired_out != NULL;
+		/* Notes are asked for when packets are written, changes for the reference. */
+		spec.keep_decisions = o->impaired_out != NULL || bench_changes_bytes(&spec);
 		rc = bench_schedule_make(&p->schedule, p->source.frames, &spec, err, errlen);
 	}
 	if (rc)

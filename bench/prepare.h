@@ -30,6 +30,9 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 		  const struct bench_trace *trace, uint64_t target, char *err, size_t errlen);
 void bench_prepared_free(struct bench_prepared *p);
 
+/* Are bytes changed that the reference must have, too (checksum=fix)? */
+bool bench_changes_bytes(const struct fos_impair_spec *spec);
+
 /* Records what the engine delivers of the point's packets, holds it against the reference and fills run->streams and
  * run->udp. `first` gets the first difference, "" when there is none. */
 int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,

@@ -151,13 +151,14 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 	return rc;
 }
 
-/* The decisions that changed bytes and repaired the checksum: drawn, or replayed. */
-static int changes_of(const struct fos_impair_spec *spec, struct fos_decisions **out)
+/* The decisions of the run that changed bytes and repaired the checksum. */
+static int changes_of(const struct bench_schedule *s, struct fos_decisions **out)
 {
+	struct fos_decisions *all = s->port ? fos_impair_decisions(s->port) : NULL;
 	int rc = fos_decisions_create(out);
 
-	for (size_t i = 0; rc == 0 && i < fos_decisions_count(spec->replay); i++) {
-		struct fos_decision d = *fos_decisions_at(spec->replay, i);
+	for (size_t i = 0; rc == 0 && all && i < fos_decisions_count(all); i++) {
+		struct fos_decision d = *fos_decisions_at(all, i);
 
 		if (!(d.actions & FOS_DECISION_FIX))
 			continue;
@@ -167,41 +168,21 @@ static int changes_of(const struct fos_impair_spec *spec, struct fos_decisions *
 	return rc ? rc : fos_decisions_sort(*out, NULL);
 }
 
-/* The point's packets with those bytes changed that the reference has changed, too, and nothing else done to them. */
+/* The point's packets with those bytes changed that the run has changed, too, and nothing else done to them. */
 static int make_changed(struct verify *v)
 {
 	struct fos_decisions *list = NULL;
 	struct fos_impair_spec only;
-	int rc = fos_impair_spec_copy(&only, &v->pt->impair);
+	int rc = changes_of(&v->p->schedule, &list);
 
-	if (rc)
-		return rc;
-	memset(&only.reorder, 0, sizeof(only.reorder));
-	memset(&only.loss, 0, sizeof(only.loss));
-	memset(&only.dup, 0, sizeof(only.dup));
-	memset(&only.truncate, 0, sizeof(only.truncate));
-	memset(&only.delay, 0, sizeof(only.delay));
-	free(only.decisions_out);
-	only.decisions_out = NULL;
-	if (only.replay) {
-		rc = changes_of(&v->pt->impair, &list);
+	fos_impair_spec_init(&only);
+	if (rc == 0 && fos_decisions_count(list)) {
 		fos_impair_spec_replay(&only, list);
-		fos_decisions_put(list);
-	}
-	if (rc == 0)
 		rc = bench_schedule_make(&v->changed, v->p->source.frames, &only, v->err, v->errlen);
+	}
 	fos_impair_spec_free(&only);
+	fos_decisions_put(list);
 	return rc;
-}
-
-static bool changes_bytes(const struct fos_impair_spec *spec)
-{
-	if (!spec->replay)
-		return spec->corrupt.share && spec->corrupt.fix;
-	for (size_t i = 0; i < fos_decisions_count(spec->replay); i++)
-		if (fos_decisions_at(spec->replay, i)->actions & FOS_DECISION_FIX)
-			return true;
-	return false;
 }
 
 /* The reference run: the same packets without impairment, or, where changed bytes are to be taken, with those changed. */
@@ -210,7 +191,7 @@ static int clean_record(struct verify *v, struct bench_record **ref)
 	const struct fos_frames *frames = v->p->source.frames;
 	int rc = 0;
 
-	if (changes_bytes(&v->pt->impair) && !v->changed.port)
+	if (bench_changes_bytes(&v->pt->impair) && !v->changed.port)
 		rc = make_changed(v);
 	if (v->changed.port)
 		frames = &v->changed.frames;
@@ -225,7 +206,8 @@ static int against_clean(struct verify *v)
 	int rc = clean_record(v, &ref);
 
 	if (rc == 0)
-		rc = bench_check(ref, v->record, &v->check);
+		rc = fos_impair_spec_lossless(&v->pt->impair) ? bench_check(ref, v->record, &v->check)
+							      : bench_check_lossy(ref, v->record, &v->check);
 	v->reference = "clean";
 	if (rc == 0 && v->check.doubtfuls)
 		rc = settle_doubts(v, ref);
@@ -362,7 +344,7 @@ static int check_reference(struct verify *v)
 	if (v->pt->engine.filter && (want == REF_MODEL || want == REF_FORMULA))
 		snprintf(v->err, v->errlen, "--reference %s knows no --flow: use clean",
 			 want == REF_MODEL ? "model" : "formula");
-	else if (want == REF_FORMULA && changes_bytes(&v->pt->impair))
+	else if (want == REF_FORMULA && bench_changes_bytes(&v->pt->impair))
 		snprintf(v->err, v->errlen, "--reference formula knows no changed bytes (checksum=fix): use clean or model");
 	else
 		return 0;

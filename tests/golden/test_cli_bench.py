@@ -115,6 +115,7 @@ class Refusals(Case):
 
     def test_corrupt_on_offload(self):
         self.refuse("-r", OFFLOAD, "--corrupt", "5%", says="checksum=fix")
+        self.refuse("-r", OFFLOAD, *ONCE, "--truncate", "5%", "--checksum", "verify", says="cut short")
         self.assertEqual(self.first("-r", OFFLOAD, "--corrupt", "50%,checksum=fix")["streams"]["differ"], 0)
 
     def test_help(self):

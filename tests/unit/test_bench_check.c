@@ -228,6 +228,36 @@ static void test_ambiguous_is_doubt(void **state)
 	bench_check_free(&c);
 }
 
+/* Two uses that the loss of a SYN made one: a wide gap, and bytes that are not the first use's. */
+static void test_ambiguous_by_loss(void **state)
+{
+	struct bench_record *ref = bench_record_new(), *run = bench_record_new();
+	struct bench_stream *st;
+	struct bench_check c;
+
+	(void)state;
+	add(ref, 1, 0, 0, 100, 19);
+	add(ref, 1, 0, 1, 40000100, 19);
+	st = add(run, 1, 0, 0, 100, 38);
+	st->span[0].len = 19;
+	st->span = realloc(st->span, 2 * sizeof(*st->span));
+	assert_non_null(st->span);
+	st->span[1] = st->span[0];
+	st->span[1].off = 40000000;
+	st->spans = 2;
+	gap(st, 19, 40000000 - 19);
+	assert_int_equal(bench_check(ref, run, &c), 0);
+	assert_int_equal(c.differ, 1);
+	bench_check_free(&c);
+	assert_int_equal(bench_check_lossy(ref, run, &c), 0);
+	assert_int_equal(c.differ, 0);
+	assert_int_equal(c.conflicted, 1);
+	assert_int_equal(c.gapped, 1);
+	bench_check_free(&c);
+	bench_record_free(ref);
+	bench_record_free(run);
+}
+
 static void test_find(void **state)
 {
 	struct bench_record *run = bench_record_new();
@@ -262,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_conflict_is_doubt),
 		cmocka_unit_test(test_ambiguous),
 		cmocka_unit_test(test_ambiguous_is_doubt),
+		cmocka_unit_test(test_ambiguous_by_loss),
 		cmocka_unit_test(test_find),
 	};
 
