@@ -25,8 +25,8 @@ build=(
 )
 # To run: plots, the oracle.
 run=("gnuplot-nox|gnuplot-qt|gnuplot-x11" python3)
-# For the tests alone: a second compiler, sanitizers, other programs' opinion of a stream, peers, namespaces.
-tests=(clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2)
+# For the tests alone: the list of files, a second compiler, sanitizers, other programs' opinion of a stream, peers, namespaces.
+tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2)
 # To capture the golden traces anew.
 capture=(
     iproute2 ethtool nftables tcpdump strace
