@@ -158,12 +158,18 @@ void fos__held_put(struct fos__held *h, struct fos__seg *s)
 	add(h, s);
 }
 
-static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t from, uint64_t to, unsigned *added)
+/* Adds a piece of the new segment; *kept is the first one that went in, whose copy of the packet the others share. */
+static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t from, uint64_t to,
+		     const struct fos__seg **kept, unsigned *added)
 {
-	struct fos__seg *s = fos__seg_new(in->pkt, in->data + (from - in->from), (uint32_t)(to - from));
+	const struct fos_pkt *pkt = *kept ? &(*kept)->pkt : in->pkt;
+	const uint8_t *data = *kept ? (*kept)->span.data + (from - (*kept)->from) : in->data + (from - in->from);
+	struct fos__seg *s = fos__seg_new(pkt, data, (uint32_t)(to - from));
 
 	if (!s)
 		return -ENOMEM;
+	if (!*kept)
+		*kept = s;
 	s->from = from;
 	s->to = to;
 	s->o_from = in->o_from;
@@ -241,6 +247,7 @@ static struct fos__seg *first_behind(struct fos__held *h, uint64_t pos)
 
 int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t *conflicts, unsigned *added)
 {
+	const struct fos__seg *kept = NULL;
 	uint64_t piece = in->from; /* start of the piece of the new segment that nobody has contested so far */
 	struct fos__seg *o = first_behind(h, in->from), *next;
 	int err;
@@ -260,13 +267,13 @@ int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t
 			continue;
 		}
 		if (piece < from) {
-			err = add_piece(h, in, piece, from, added);
+			err = add_piece(h, in, piece, from, &kept, added);
 			if (err)
 				return err;
 		}
 		piece = to;
 	}
-	return piece < in->to ? add_piece(h, in, piece, in->to, added) : 0;
+	return piece < in->to ? add_piece(h, in, piece, in->to, &kept, added) : 0;
 }
 
 void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t pkts, uint64_t now_ns)

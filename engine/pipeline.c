@@ -10,6 +10,8 @@
 #include "queue.h"
 #include "worker_state.h"
 
+enum { CAP_BYTES_A_SPAN = 128, CAP_SPANS_FREE = 4096 };
+
 /* Does this instance take streams of this session at all? */
 static bool takes(const struct fos_session *s, const struct fos__inst *in)
 {
@@ -18,15 +20,15 @@ static bool takes(const struct fos_session *s, const struct fos__inst *in)
 	return s->key.proto == IPPROTO_TCP || !in->module->datagram;
 }
 
-/* Where, from `head` on, the first gap begins, or the tail. *at is a span at or before `head`, NULL for the first one; it
- * moves on to the span in front of which the search ended. */
+/* Where, from `head` on, the first gap begins, or the tail. *at is a span at or before `head`, NULL where none is known;
+ * it moves on to the span in front of which the search ended. */
 static uint64_t next_stop(const struct fos__queue *q, const struct fos_span **at, uint64_t head)
 {
-	const struct fos_span *sp = *at ? *at : q->first;
+	const struct fos_span *sp;
 
 	if (q->gaps == 0)
 		return q->tail;
-	for (; sp && sp->off <= head; sp = sp->next) {
+	for (sp = *at ? *at : fos__queue_find(q, head); sp && sp->off <= head; sp = sp->next) {
 		*at = sp;
 		if (sp->off + sp->len > head)
 			head = sp->off + sp->len;
@@ -132,25 +134,29 @@ static uint64_t least_head(const struct fos_session *s, int side, unsigned queue
 	return least;
 }
 
-/* A module that keeps more than the cap loses what it was shown; the stage behind it sees that next. */
-static void cap(struct fos_worker *w, struct fos_session *s, int side, unsigned queue)
+/* A module that keeps more than the cap loses what it was shown; the stage behind it sees that next. Where packets have
+ * few bytes it is their number that counts: what was released is no longer in the queue. */
+static bool cap(struct fos_worker *w, struct fos_session *s, int side, unsigned queue, uint64_t least)
 {
 	const struct fos__flow *f = s->flow;
 	const struct fos__queue *q = fos__queue_of(s, side, queue);
 	uint64_t keep = w->cfg.cap_retained_bytes;
-	bool forced = false;
+	bool many = q->spans > keep / CAP_BYTES_A_SPAN + CAP_SPANS_FREE, forced = false;
 
-	if (q->tail - least_head(s, side, queue) <= keep)
-		return;
+	if (q->tail - least <= keep && !many)
+		return false;
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		struct fos_stream *v = fos__view_of(s, side, i);
 
-		if (f->level[f->inst[i].level].queue == (int)queue && v->tail - v->head > keep) {
+		if (f->level[f->inst[i].level].queue != (int)queue || v->tail <= v->head)
+			continue;
+		if (v->tail - v->head > keep || (many && v->head == least)) {
 			v->head = v->tail;
 			forced = true;
 		}
 	}
 	w->st.forced_releases += forced;
+	return forced;
 }
 
 /* There was no memory to keep all of a queue: its views end where it ends. */
@@ -181,10 +187,13 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 				continue;
 			struct fos__queue *q = fos__queue_of(s, side, i);
 
-			cap(w, s, side, i);
 			uint64_t head = least_head(s, side, i);
 
 			fos__queue_trim(q, head);
+			if (cap(w, s, side, i, head)) {
+				head = least_head(s, side, i);
+				fos__queue_trim(q, head);
+			}
 			if (q->first && fos__queue_keep(q, head)) {
 				shorten_views(s, side, i);
 				w->st.no_memory++;

@@ -49,6 +49,7 @@ static void append(struct fos__queue *q, struct fos_span *sp, uint32_t flags)
 		q->first = sp;
 	q->last = sp;
 	q->tail += sp->len;
+	q->spans++;
 }
 
 static void push_span(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *data,
@@ -200,8 +201,25 @@ void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side)
 	}
 }
 
+const struct fos_span *fos__queue_find(const struct fos__queue *q, uint64_t off)
+{
+	const struct fos_span *sp = q->first;
+
+	if (!sp || sp->off > off)
+		return sp;
+	if (off >= q->last->off || off - sp->off > q->last->off - off) {
+		for (sp = q->last; sp->off > off;)
+			sp = sp->prev;
+		return sp;
+	}
+	while (sp->next && sp->next->off <= off)
+		sp = sp->next;
+	return sp;
+}
+
 static void drop(struct fos__queue *q, struct fos_span *sp)
 {
+	q->spans--;
 	if (sp->flags & FOS_SPAN_GAP)
 		q->gaps--;
 	if (sp->flags & FOS_SPAN_SEG)
@@ -242,8 +260,13 @@ static void cut_off(struct fos__queue *q, struct fos_span *sp, uint64_t head)
 
 int fos__queue_keep(struct fos__queue *q, uint64_t head)
 {
-	for (struct fos_span *sp = q->first, *next; sp; sp = next) {
+	struct fos_span *sp = q->last;
+
+	while (sp->prev && !(sp->prev->flags & FOS_SPAN_KEPT))
+		sp = sp->prev;
+	for (struct fos_span *next; sp; sp = next) {
 		next = sp->next;
+		sp->flags |= FOS_SPAN_KEPT;
 		if (sp->flags & FOS_SPAN_SEG)
 			continue;
 		struct fos__seg *seg = sp->pkt ? fos__seg_new(sp->pkt, sp->data, sp->len) : NULL;

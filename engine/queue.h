@@ -21,6 +21,7 @@ struct fos_worker;
 enum fos__span_flag {
 	FOS_SPAN_GAP = 1u << 8,  /* there is a gap before it */
 	FOS_SPAN_SEG = 1u << 9,  /* it is the head of a struct fos__seg */
+	FOS_SPAN_KEPT = 1u << 10, /* it outlives its batch, and so do all before it */
 	FOS_SPAN_WHY = 16,       /* enum fos_gap_why, shifted by this */
 };
 
@@ -31,7 +32,7 @@ struct fos__queue {
 	uint32_t gaps;     /* spans in it with FOS_SPAN_GAP */
 	uint32_t gap_why;  /* of that gap, plus one; 0: none */
 	uint32_t decoder_state;
-	uint32_t pad;
+	uint32_t spans;    /* how many there are */
 };
 
 enum fos__view_flag { FOS_VIEW_WHY = 3u };
@@ -93,6 +94,9 @@ void fos__queue_gap(struct fos_worker *w, struct fos_session *s, int side, uint6
 
 /* Makes a gap at the very end visible. */
 void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side);
+
+/* The span that holds offset `off`, or, at the end of a run of spans, the last one before it. Quick near both ends. */
+const struct fos_span *fos__queue_find(const struct fos__queue *q, uint64_t off);
 
 /* Frees what lies before `head`. */
 void fos__queue_trim(struct fos__queue *q, uint64_t head);

@@ -16,20 +16,15 @@ const char *fos_end_name(enum fos_end e)
 	return (unsigned)e < 4 ? end_names[e] : "?";
 }
 
-/* The span that holds offset `off`, or, at the end of a run of spans, the last one before it. */
 static const struct fos_span *span_at(const struct fos_stream *v, uint64_t off)
 {
-	const struct fos__queue *q = fos__view_queue(v);
-	const struct fos_span *sp = v->hint && v->hint->off <= off ? v->hint : q->first, *best = sp;
+	const struct fos_span *sp = v->hint;
 
-	if (q->last && q->last->off < off)
-		return q->last;
-	for (; sp && sp->off <= off; sp = sp->next) {
-		best = sp;
-		if (off < sp->off + sp->len)
-			break;
-	}
-	return best;
+	if (!sp || sp->off > off)
+		return fos__queue_find(fos__view_queue(v), off);
+	while (sp->next && sp->next->off <= off)
+		sp = sp->next;
+	return sp;
 }
 
 struct fos_sp fos_stream_head(struct fos_stream *s)

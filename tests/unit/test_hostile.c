@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine_run.h"
+#include "held.h"
 
 #define HELLO "> S 1000; < SA 5000 1001; > A 1001 5001;"
 
@@ -101,11 +102,86 @@ static void fragments_after_a_leap(void **state)
 	er_trace_free(&parts);
 }
 
+static void keeper_data(void *self, struct fos_stream *s)
+{
+	(void)self, (void)s;
+}
+
+/* A module that never releases, and packets of one byte: what is kept is bounded by their number. */
+static void many_small_packets_kept(void **state)
+{
+	enum { PACKETS = 6000 };
+	struct fos_worker_config cfg = { .cap_retained_bytes = 64 << 10 };
+	struct fos_worker *w = er_worker(&cfg, NULL);
+	struct fos_module keep = reader;
+	struct er_trace t = { 0 };
+	struct fos_worker_stats st;
+
+	(void)state;
+	keep.stream_data = keeper_data;
+	er_module(w, 0, &keep, NULL);
+	er_script(&t, HELLO);
+	for (uint32_t i = 0; i < PACKETS; i++)
+		er_add(&t, &(struct er_spec){ .flags = FOS_TCP_ACK, .seq = 1001 + i, .data = "x", .len = 1 });
+	er_feed(w, &t, 64, ER_UNSTABLE);
+	fos_worker_stats(w, &st);
+	assert_int_equal(st.delivered_bytes, PACKETS);
+	assert_int_equal(st.forced_releases, 1);
+	fos_worker_destroy(w);
+	er_trace_free(&t);
+}
+
+/* Bytes of a frame as a packet, all of them payload. */
+static struct fos_pkt bare_pkt(const uint8_t *bytes, uint32_t len)
+{
+	return (struct fos_pkt){ .f = { .data = bytes, .len = len, .wire_len = len },
+		                 .ip = bytes,
+		                 .ip_len = len,
+		                 .app = bytes,
+		                 .app_len = len,
+		                 .app_wire_len = len };
+}
+
+/* A large packet that is held in thousands of pieces is copied once. */
+static void pieces_share_a_copy(void **state)
+{
+	enum { LEN = 60000 };
+	struct fos__held *h = fos__held_new();
+	uint8_t *bytes = calloc(1, LEN);
+	struct fos_pkt small = bare_pkt(bytes, 1), large = bare_pkt(bytes, LEN);
+	struct fos__insert in = { .policy = FOS_OVERLAP_FIRST, .data = bytes, .now_ns = 1 };
+	uint32_t conflicts = 0;
+	unsigned added;
+
+	(void)state;
+	assert_non_null(h);
+	assert_non_null(bytes);
+	for (uint32_t i = 1; i < LEN; i += 2) {
+		in.pkt = &small;
+		in.from = in.o_from = 1000 + i;
+		in.to = in.o_to = in.from + 1;
+		assert_int_equal(fos__held_insert(h, &in, &conflicts, &added), 0);
+	}
+	in.pkt = &large;
+	in.from = in.o_from = 1000;
+	in.to = in.o_to = 1000 + LEN;
+	assert_int_equal(fos__held_insert(h, &in, &conflicts, &added), 0);
+	assert_int_equal(added, LEN / 2);
+	assert_int_equal(conflicts, 0);
+	for (struct fos__seg *s = h->first; s; s = fos__held_next(s))
+		if (s->from % 2 == 0)
+			assert_ptr_equal(s->pkt.buf, h->first->pkt.buf);
+	fos__held_free(h);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gap_at_a_level_without_bytes),
 		cmocka_unit_test(fragments_after_a_leap),
+		cmocka_unit_test(many_small_packets_kept),
+		cmocka_unit_test(pieces_share_a_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

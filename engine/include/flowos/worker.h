@@ -37,7 +37,8 @@ struct fos_worker_config {
 	uint64_t linger_ns;          /* one that is over is kept for late packets; 0: 60 s */
 	size_t cap_direction_bytes;  /* memory held above holes, per direction; 0: 16 MiB */
 	size_t cap_total_bytes;      /* and in all; 0: 1 GiB */
-	size_t cap_retained_bytes;   /* bytes that a module has not released, per direction; 0: 64 MiB */
+	size_t cap_retained_bytes;   /* bytes that a module has not released, per direction; 0: 64 MiB. The number of
+	                              * runs that they came in is bounded, too: one per 128 bytes, and 4096 */
 	size_t max_sessions;         /* 0: 2^24 */
 	struct fos_frag_config frag;
 
