@@ -14,6 +14,16 @@
 
 enum { READ_CHUNK = 1 << 20 };
 
+/* What is read into memory at most: of a device that never ends, and of a pipe. */
+static uint64_t slurp_max(mode_t mode)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	if (S_ISCHR(mode))
+		return 64 << 20;
+	return pages > 0 && size > 0 ? (uint64_t)pages / 2 * (uint64_t)size : UINT64_MAX;
+}
+
 int fos__write_all(int fd, const void *buf, size_t len)
 {
 	const uint8_t *at = buf;
@@ -32,8 +42,9 @@ int fos__write_all(int fd, const void *buf, size_t len)
 }
 
 /* All that `from` has to say, in a new memfd. Returns the memfd or a negative errno. */
-static int slurp(int from)
+static int slurp(int from, mode_t mode)
 {
+	uint64_t max = slurp_max(mode), got = 0;
 	int ret = 0, to = memfd_create("flowos-trace", MFD_CLOEXEC);
 	uint8_t *buf;
 
@@ -53,7 +64,8 @@ static int slurp(int from)
 			ret = n < 0 ? -errno : 0;
 			break;
 		}
-		ret = fos__write_all(to, buf, (size_t)n);
+		got += (uint64_t)n;
+		ret = got > max ? -EFBIG : fos__write_all(to, buf, (size_t)n);
 		if (ret)
 			break;
 	}
@@ -112,7 +124,7 @@ int fos__map_open(const char *path, struct fos__map *m)
 	}
 	/* A regular file on standard input may stand anywhere: only from its start is it the whole trace. */
 	if (!S_ISREG(st.st_mode) || lseek(fd, 0, SEEK_CUR) != 0) {
-		ret = slurp(fd);
+		ret = slurp(fd, st.st_mode);
 		close(fd);
 		if (ret < 0)
 			return ret;

@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include "filemap.h"
+#include "gunzip.h"
 #include "libtrace_abi.h"
 #include "tracefile.h"
+
+enum { GZIP }; /* index in forms */
 
 /* Compressed forms by their first bytes. */
 static const struct form {
@@ -21,7 +24,7 @@ static const struct form {
 	uint8_t len;
 	const char *by_hand; /* how to decompress it where libtrace cannot */
 } forms[] = {
-	{ "gzip", { 0x1f, 0x8b }, 2, "gzip -dc" },
+	[GZIP] = { "gzip", { 0x1f, 0x8b }, 2, "gzip -dc" },
 	{ "bzip2", { 'B', 'Z', 'h' }, 3, "bzip2 -dc" },
 	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, "xz -dc" },
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd -dc" },
@@ -80,7 +83,8 @@ static uint64_t inflate_max(void)
 /* A compressed pcap or pcapng file: decompresses it into memory and replaces the map. Returns 0, or a negative errno
  * where this cannot be done and *m is as before: -EINVAL it is neither pcap nor pcapng, -EFBIG it is too long, -ENOTSUP
  * it cannot be decompressed, -EBADMSG nothing of it can be. A file whose compression ends badly gives what came before. */
-static int inflate(const struct fos__libtrace_abi *abi, const struct form *form, struct fos__map *m)
+static int inflate(int (*by)(int fd, int (*sink)(void *arg, const void *buf, size_t len), void *arg),
+                   const struct form *form, struct fos__map *m)
 {
 	struct inflated to = { .form = form, .max = inflate_max(), .fd = memfd_create("flowos-inflated", MFD_CLOEXEC) };
 	struct fos__map plain;
@@ -88,7 +92,7 @@ static int inflate(const struct fos__libtrace_abi *abi, const struct form *form,
 
 	if (to.fd < 0)
 		return -errno;
-	ret = abi->inflate(m->fd, inflate_sink, &to);
+	ret = by(m->fd, inflate_sink, &to);
 	if (ret && !(ret == -EBADMSG && to.len)) {
 		close(to.fd);
 		return ret;
@@ -109,7 +113,7 @@ static int open_compressed(const struct fos__libtrace_abi *abi, const struct for
                            const char *path, struct fos_port **out, char *err, size_t errlen)
 {
 	char why[400];
-	int ret = inflate(abi, form, m);
+	int ret = inflate(abi->inflate, form, m);
 
 	if (!ret)
 		return open_plain(m, path, out, err, errlen);
@@ -140,6 +144,8 @@ static int open_other(struct fos__map *m, const char *path, struct fos_port **ou
 	char why[400];
 	int ret;
 
+	if (form == &forms[GZIP] && !inflate(fos__gunzip, form, m)) /* the usual one needs no libtrace */
+		return open_plain(m, path, out, err, errlen);
 	abi = fos__libtrace_load(why, sizeof why);
 	if (!abi && form)
 		snprintf(err, errlen, "%s: %s-compressed: %s; or decompress it: %s FILE | ... -", path, form->name, why,

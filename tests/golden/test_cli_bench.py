@@ -186,6 +186,15 @@ class Input(Case):
         struct.pack_into("<I", bad, place + 8, 0xfffffff0)
         self.assertEqual(self.damaged(self.path("absurd.pcap", bytes(bad)))["packets"], 20)
 
+    def test_cut_gzip(self):
+        with open(TRACE, "rb") as trace:
+            packed = gzip.compress(trace.read())
+        run = self.damaged(self.path("cut.pcap.gz", packed[:len(packed) // 2]))
+        self.assertGreater(run["packets"], 10)
+
+    def test_endless(self):
+        self.refuse("-r", "/dev/zero", says="/dev/zero")
+
     def test_little(self):
         data = self.read(TRACE)
         one = data[:24 + 16 + struct.unpack_from("<I", data, 32)[0]]

@@ -13,7 +13,8 @@
  * and direction, ACK and SACK numbers by the other direction's. Checksums are updated incrementally (RFC 1624): what was
  * right is right, what was wrong is wrong. In a tunnel, the innermost header is rewritten and the outermost UDP checksum.
  * Within a wave, each copy starts at a drawn offset within the trace's duration; packets are in order of time, and
- * equal times in order of copies. A wave starts a second after the last one's end.
+ * equal times in order of copies. A wave starts 65 s after the last one's end: who keeps
+ * sessions for a minute after their end has forgotten it by then.
  *
  * UDP conversations are multiplied in the same proportion. What is neither TCP nor UDP (ICMP, ARP, ...) is in copy 0
  * only, and in none where a wave is less than the whole trace; so are fragments whose first one is missing or does not
