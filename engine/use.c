@@ -130,7 +130,9 @@ void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why)
 
 uint64_t fos__use_deadline(const struct fos_worker *w, const struct fos_session *s)
 {
-	return s->last_ns + (fos__session_over(s) ? w->cfg.linger_ns : w->cfg.idle_ns);
+	uint64_t wait = fos__session_over(s) ? w->cfg.linger_ns : w->cfg.idle_ns;
+
+	return s->last_ns + wait < wait ? UINT64_MAX : s->last_ns + wait;
 }
 
 struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newest)

@@ -102,6 +102,15 @@ static void fragments_after_a_leap(void **state)
 	er_trace_free(&parts);
 }
 
+/* A time-out that is never: the sum with a time stamp does not wrap round. */
+static void idle_for_ever(void **state)
+{
+	struct fos_worker_config cfg = { .idle_ns = UINT64_MAX, .linger_ns = UINT64_MAX };
+
+	(void)state;
+	er_expect(HELLO "> A 1001 5001 abc; t 100000; > A 1004 5001 def", &cfg, "1> abcdef eof; 1< eof", NULL);
+}
+
 static void keeper_data(void *self, struct fos_stream *s)
 {
 	(void)self, (void)s;
@@ -180,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gap_at_a_level_without_bytes),
 		cmocka_unit_test(fragments_after_a_leap),
+		cmocka_unit_test(idle_for_ever),
 		cmocka_unit_test(many_small_packets_kept),
 		cmocka_unit_test(pieces_share_a_copy),
 	};
