@@ -206,17 +206,33 @@ static bool differs(const struct bench_stream *st, uint64_t off, const uint8_t *
 	return false;
 }
 
+/* The first gap that ends behind `off`. */
+static uint32_t gap_behind(const struct bench_stream *st, uint64_t off)
+{
+	uint32_t lo = 0, hi = st->gaps;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (st->gap[mid].off + st->gap[mid].len <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 /* Late bytes for a place that was reported as a gap, though nothing forced the engine to. */
 static uint64_t in_needless_gap(const struct bench_stream *st, uint64_t off, uint64_t len)
 {
 	uint64_t n = 0;
 
-	for (uint32_t i = 0; i < st->gaps; i++) {
+	for (uint32_t i = gap_behind(st, off); i < st->gaps && st->gap[i].off < off + len; i++) {
 		const struct bench_gap *g = &st->gap[i];
 		uint64_t from = g->off > off ? g->off : off;
 		uint64_t to = g->off + g->len < off + len ? g->off + g->len : off + len;
 
-		if (from < to && g->why != FOS_GAP_CAP && g->why != FOS_GAP_TIME)
+		if (g->why != FOS_GAP_CAP && g->why != FOS_GAP_TIME)
 			n += to - from;
 	}
 	return n;

@@ -110,6 +110,38 @@ static int against_lines(struct verify *v, const struct bench_golden *want, cons
 	return rc;
 }
 
+/* The first line that does not come before `name`. */
+static size_t line_at(const struct bench_golden *g, const char *name)
+{
+	size_t lo = 0, hi = g->lines;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(g->line[mid], name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Both are sorted: are the lines that begin with `name` the same ones? */
+static bool same_lines(const struct bench_golden *x, const struct bench_golden *y, const char *name)
+{
+	size_t a = line_at(x, name), b = line_at(y, name), len = strlen(name);
+
+	for (;; a++, b++) {
+		bool more_x = a < x->lines && strncmp(x->line[a], name, len) == 0;
+		bool more_y = b < y->lines && strncmp(y->line[b], name, len) == 0;
+
+		if (!more_x || !more_y)
+			return more_x == more_y;
+		if (strcmp(x->line[a], y->line[b]) != 0)
+			return false;
+	}
+}
+
 /* The streams that are in doubt, because the trace itself is in conflict or ambiguous, are held against the model. */
 static int settle_doubts(struct verify *v, const struct bench_record *ref)
 {
@@ -126,22 +158,9 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 	for (size_t i = 0; rc == 0 && i < v->check.doubtfuls; i++) {
 		char dir[2 * FOS_ADDR_TEXT], name[2 * FOS_ADDR_TEXT + 8], what[512];
 		const struct bench_stream *st = &ref->stream[v->check.doubtful[i]];
-		size_t a = 0, b = 0;
-		bool same = true;
 
 		snprintf(name, sizeof(name), "tcp %s #", bench_direction_text(&st->key, st->side, dir, sizeof(dir)));
-		for (;;) { /* both are sorted: the direction's lines must be the same ones */
-			while (a < model.lines && strncmp(model.line[a], name, strlen(name)) != 0)
-				a++;
-			while (b < got.lines && strncmp(got.line[b], name, strlen(name)) != 0)
-				b++;
-			if (a == model.lines || b == got.lines) {
-				same = same && a == model.lines && b == got.lines;
-				break;
-			}
-			same = same && strcmp(model.line[a++], got.line[b++]) == 0;
-		}
-		if (!same) {
+		if (!same_lines(&model, &got, name)) {
 			snprintf(what, sizeof(what), "%s: the trace is in conflict, and this is not what the model makes of it", name);
 			bench_check_condemn(&v->check, what);
 		}
