@@ -20,7 +20,8 @@ static const struct cli_option options[] = {
 	{ "live", "IF[,IF2]", "a network interface (not built yet)", 'i' },
 	{ "sim", "SPEC", "simulated TCP endpoints (not built yet)", 0 },
 	{ "sessions", "N[,N...]", "one run per count: the trace's sessions are multiplied, or sampled", 0 },
-	{ "sweep", "OPTION=V,V...", "one run per value, for every option of an impairment or the engine; repeatable", 0 },
+	{ "sweep", "OPTION=V,V...", "one run per value, for every option of an impairment or the engine; repeatable",
+	  0 },
 	{ "seeds", "N", "one run per seed: --seed, the one after it, ... (default 1)", 0 },
 	{ "repeat", "N", "repetitions per point (default 10)", 0 },
 	{ "warmup", "N", "runs that do not count, per point (default 1)", 0 },
@@ -33,15 +34,20 @@ static const struct cli_option options[] = {
 	{ "cpus", "LIST", "the CPU to run on (default: one of those that are allowed); none: do not pin", 0 },
 	{ "release", "tap|gate", "tap: every packet leaves at once; gate is not built yet", 0 },
 	{ "peers", NULL, "floors and libnids beside the engine (not built yet)", 0 },
-	{ "reference", "KIND", "what streams are held against: formula, golden, clean or model (default: the first that "
-			       "there is)", 0 },
-	{ "no-check", NULL, "no reference, no comparison, no hash of the trace, no warm-up, no service times: one pass a "
-			    "repetition", 0 },
+	{ "reference", "KIND",
+	  "what streams are held against: formula, golden, clean or model (default: the first that "
+	  "there is)",
+	  0 },
+	{ "no-check", NULL,
+	  "no reference, no comparison, no hash of the trace, no warm-up, no service times: one pass a "
+	  "repetition",
+	  0 },
 	{ "json", "FILE", "results as JSON; with - nothing else is on standard output", 0 },
 	{ "csv", "FILE", "results as a table", 0 },
 	{ "plot", "FILE.svg|.png", "results as a picture (needs gnuplot)", 0 },
 	{ "report", "FILE.html", "results as a page that stands alone", 0 },
-	{ "write", "FILE", "the packets as the engine saw them, as pcapng with a comment on each that was impaired", 'w' },
+	{ "write", "FILE", "the packets as the engine saw them, as pcapng with a comment on each that was impaired",
+	  'w' },
 	{ "impaired-out", "FILE.pcapng", "the same", 0 },
 	{ "streams-out", "DIR", "each stream's bytes to a file, named as tcpflow names them", 0 },
 	{ NULL, NULL, NULL, 0 },
@@ -78,7 +84,8 @@ static int set_number(const char *value, uint64_t least, uint64_t most, uint32_t
 	uint64_t n;
 
 	if (bench_value_count(value, most, &n) || n < least) {
-		snprintf(err, errlen, "a number from %llu to %llu", (unsigned long long)least, (unsigned long long)most);
+		snprintf(err, errlen, "a number from %llu to %llu", (unsigned long long)least,
+		         (unsigned long long)most);
 		return -EINVAL;
 	}
 	*out = (uint32_t)n;
@@ -166,7 +173,8 @@ static int set_sweep(struct bench_opts *o, const char *value, char *err, size_t 
 	const char *eq = strchr(value, '=');
 
 	if (!eq || eq == value || !eq[1] || o->n_sweeps == OPTS_SWEEPS_MAX) {
-		snprintf(err, errlen, "OPTION=V,V..., such as reorder=0%%,1%%,5%%; at most %d of them", OPTS_SWEEPS_MAX);
+		snprintf(err, errlen, "OPTION=V,V..., such as reorder=0%%,1%%,5%%; at most %d of them",
+		         OPTS_SWEEPS_MAX);
 		return -EINVAL;
 	}
 	o->sweep[o->n_sweeps++] = value;
@@ -199,10 +207,14 @@ static const char **text_of(struct bench_opts *o, const char *name)
 	const struct {
 		const char *name;
 		const char **at;
-	} text[] = { { "trace", &o->trace },        { "gen", &o->gen },
-		     { "json", &o->json },          { "csv", &o->csv },
-		     { "plot", &o->plot },          { "report", &o->report },
-		     { "write", &o->impaired_out }, { "impaired-out", &o->impaired_out },
+	} text[] = { { "trace", &o->trace },
+		     { "gen", &o->gen },
+		     { "json", &o->json },
+		     { "csv", &o->csv },
+		     { "plot", &o->plot },
+		     { "report", &o->report },
+		     { "write", &o->impaired_out },
+		     { "impaired-out", &o->impaired_out },
 		     { "streams-out", &o->streams_out } };
 
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
@@ -247,7 +259,8 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 			snprintf(err, errlen, "a file's name is missing");
 			return -EINVAL;
 		}
-		if (strcmp(name, "plot") == 0 && bench_plot_format(value, &(enum bench_plot_format){ 0 }, err, errlen)) {
+		if (strcmp(name, "plot") == 0 &&
+		    bench_plot_format(value, &(enum bench_plot_format){ 0 }, err, errlen)) {
 			snprintf(err, errlen, "a plot's file name ends in .svg or .png");
 			return -EINVAL;
 		}
@@ -275,15 +288,15 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 static struct cli_program program = {
 	.name = "flowos-bench",
 	.usage = "flowos-bench -r FILE | --trace FILE [options]\n"
-		 "       flowos-bench --gen SPEC [options]\n"
-		 "       flowos-bench compare [--force] OLD.json NEW.json",
+	         "       flowos-bench --gen SPEC [options]\n"
+	         "       flowos-bench compare [--force] OLD.json NEW.json",
 	.about = "Runs a trace, impaired as asked, through the stream engine, checks every stream byte for byte,\n"
-		 "and measures.",
+	         "and measures.",
 	.more = "Shares need % and times a unit (us, ms, s). Counts take k and M. - is standard input or output.\n\n"
-		"  flowos-bench --trace x.pcap --reorder 5%\n"
-		"  flowos-bench --trace x.pcap --sessions 1,100,10k --sweep reorder=0%,1%,5% --plot x.svg\n"
-		"  flowos-bench --gen bytes=200 --sessions 1M --stage count\n\n"
-		"Exit status: 0 done, 1 what was checked does not hold (or the trace is damaged), 2 could not run.\n",
+	        "  flowos-bench --trace x.pcap --reorder 5%\n"
+	        "  flowos-bench --trace x.pcap --sessions 1,100,10k --sweep reorder=0%,1%,5% --plot x.svg\n"
+	        "  flowos-bench --gen bytes=200 --sessions 1M --stage count\n\n"
+	        "Exit status: 0 done, 1 what was checked does not hold (or the trace is damaged), 2 could not run.\n",
 	.options = options,
 	.set = set,
 };
@@ -312,8 +325,8 @@ static int on_stdout(const struct bench_opts *o)
 static int contradictions(const struct bench_opts *o)
 {
 	if (!o->trace == !o->gen)
-		return bench_opts_fail("%s; see --help",
-				       o->trace ? "--trace and --gen exclude each other" : "no --trace FILE and no --gen SPEC");
+		return bench_opts_fail("%s; see --help", o->trace ? "--trace and --gen exclude each other"
+		                                                  : "no --trace FILE and no --gen SPEC");
 	if ((o->multiplier > 0) + (o->pps > 0) + (o->mbps > 0) > 1)
 		return bench_opts_fail("--multiplier, --pps and --mbps exclude each other");
 	if (o->reference == REF_FORMULA && !o->gen)
@@ -322,10 +335,9 @@ static int contradictions(const struct bench_opts *o)
 		return bench_opts_fail("--reference golden: only a trace has a golden file");
 	if (on_stdout(o) > 1)
 		return bench_opts_fail("only one output can be standard output (-)");
-	if ((o->impaired_out || o->streams_out) &&
-	    (o->n_sweeps || o->seeds > 1 || o->n_sessions > 1))
+	if ((o->impaired_out || o->streams_out) && (o->n_sweeps || o->seeds > 1 || o->n_sessions > 1))
 		return bench_opts_fail("%s takes one point: no sweep",
-				       o->impaired_out ? "-w, --impaired-out" : "--streams-out");
+		                       o->impaired_out ? "-w, --impaired-out" : "--streams-out");
 	if (o->impair.decisions_out && (o->n_sweeps || o->seeds > 1 || o->n_sessions > 1))
 		return bench_opts_fail("--decisions-out takes one point: no sweep");
 	return -1;

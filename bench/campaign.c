@@ -126,8 +126,8 @@ static int load(struct campaign *c)
 	if (rc)
 		return bench_opts_fail("%s", c->err);
 	if (c->trace.damaged) {
-		snprintf(c->err, sizeof(c->err), "%s; results are partial, of the %zu packets before", c->trace.frames.error,
-			 c->trace.frames.n);
+		snprintf(c->err, sizeof(c->err), "%s; results are partial, of the %zu packets before",
+		         c->trace.frames.error, c->trace.frames.n);
 		say(c, c->err, "");
 		c->failed = true;
 	}
@@ -161,7 +161,7 @@ static int check_engine(struct campaign *c)
 		if (i && c->o->n_sweeps == 0)
 			break;
 		if (bench_worker_make(&c->points.at[i].engine, &c->points.at[i].impair, NULL, NULL, &w, c->err,
-				      sizeof(c->err)))
+		                      sizeof(c->err)))
 			return bench_opts_fail("%s", c->err);
 		fos_worker_destroy(w);
 	}
@@ -183,14 +183,14 @@ static void fail_point(struct campaign *c, size_t i, const char *text)
 static void note_impaired(struct bench_run *run, const struct bench_schedule *s)
 {
 	run->impaired = (struct bench_impaired){ .known = true,
-						 .selected = s->stats.selected,
-						 .reordered = s->metrics.reordered,
-						 .lost = s->stats.lost,
-						 .duplicated = s->stats.duplicated,
-						 .corrupted = s->stats.corrupted,
-						 .truncated = s->stats.truncated,
-						 .reordered_ratio = s->metrics.reordered_ratio,
-						 .max_extent = s->metrics.max_extent };
+		                                 .selected = s->stats.selected,
+		                                 .reordered = s->metrics.reordered,
+		                                 .lost = s->stats.lost,
+		                                 .duplicated = s->stats.duplicated,
+		                                 .corrupted = s->stats.corrupted,
+		                                 .truncated = s->stats.truncated,
+		                                 .reordered_ratio = s->metrics.reordered_ratio,
+		                                 .max_extent = s->metrics.max_extent };
 }
 
 static void say_repeat(struct campaign *c, size_t i)
@@ -207,7 +207,8 @@ static void verify(struct campaign *c, size_t i)
 	char first[512] = "";
 
 	step(c, "checking every stream");
-	if (bench_verify(&c->job[i].prepared, c->o, &c->points.at[i], run, first, sizeof(first), c->err, sizeof(c->err))) {
+	if (bench_verify(&c->job[i].prepared, c->o, &c->points.at[i], run, first, sizeof(first), c->err,
+	                 sizeof(c->err))) {
 		fail_point(c, i, c->err);
 		return;
 	}
@@ -224,7 +225,7 @@ static void prepare(struct campaign *c, size_t i)
 	step(c, "making packets");
 	c->err[0] = '\0';
 	if (bench_prepare(&j->prepared, c->o, &c->points.at[i], c->o->trace ? &c->trace : NULL, c->target, c->err,
-			  sizeof(c->err))) {
+	                  sizeof(c->err))) {
 		fail_point(c, i, c->err);
 		return;
 	}
@@ -290,8 +291,7 @@ static void note_modules(struct bench_run *run, json_t *modules)
 	const char *name;
 	json_t *report;
 
-	json_object_foreach(modules, name, report)
-		bench_run_module(run, name, json_incref(report));
+	json_object_foreach(modules, name, report) bench_run_module(run, name, json_incref(report));
 	json_decref(modules);
 }
 
@@ -300,9 +300,9 @@ static void note_latency(struct bench_run *run, const struct bench_hist *h)
 	if (!h || h->count == 0)
 		return;
 	run->latency_ns = (struct bench_ns){ .known = true,
-					     .p50 = bench_hist_quantile(h, 0.5),
-					     .p99 = bench_hist_quantile(h, 0.99),
-					     .p999 = bench_hist_quantile(h, 0.999) };
+		                             .p50 = bench_hist_quantile(h, 0.5),
+		                             .p99 = bench_hist_quantile(h, 0.99),
+		                             .p999 = bench_hist_quantile(h, 0.999) };
 }
 
 static void finish(struct campaign *c, size_t i)
@@ -508,10 +508,10 @@ int bench_campaign(const struct bench_opts *o, int argc, char **argv, struct ben
 	if (status < 0) {
 		rc = run_all(&c);
 		bench_progress_clear(&c.progress);
-		status = rc		   ? bench_opts_fail("%s", strerror(-rc))
-			 : nothing_ran(&c) ? CLI_CANNOT
-			 : c.failed	   ? CLI_FAILED
-					   : CLI_DONE;
+		status = rc                ? bench_opts_fail("%s", strerror(-rc))
+		         : nothing_ran(&c) ? CLI_CANNOT
+		         : c.failed        ? CLI_FAILED
+		                           : CLI_DONE;
 	}
 	campaign_free(&c);
 	return status;

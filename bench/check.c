@@ -45,8 +45,8 @@ static void note(struct bench_check *c, const struct bench_stream *st, int64_t o
 	if (c->first[0])
 		return;
 	snprintf(c->first, sizeof(c->first), "tcp %s #%u, offset %lld, frame %llu: %s",
-		 bench_direction_text(&st->key, st->side, dir, sizeof(dir)), st->use, (long long)off,
-		 (unsigned long long)frame, what);
+	         bench_direction_text(&st->key, st->side, dir, sizeof(dir)), st->use, (long long)off,
+	         (unsigned long long)frame, what);
 }
 
 static void note_gap(struct bench_check *c, const struct bench_stream *ref, const struct bench_stream *st)
@@ -58,11 +58,12 @@ static void note_gap(struct bench_check *c, const struct bench_stream *ref, cons
 	bench_direction_text(&ref->key, ref->side, dir, sizeof(dir));
 	if (st && st->gaps)
 		snprintf(text, sizeof(text), "tcp %s #%u: a gap at offset %llu, of %llu bytes", dir, ref->use,
-			 (unsigned long long)st->gap[0].off, (unsigned long long)st->gap[0].len);
+		         (unsigned long long)st->gap[0].off, (unsigned long long)st->gap[0].len);
 	else if (st)
-		snprintf(text, sizeof(text), "tcp %s #%u: %llu bytes from sequence number %u on, in the reference %llu from %u on",
-			 dir, ref->use, (unsigned long long)st->bytes, st->start_seq, (unsigned long long)ref->bytes,
-			 ref->start_seq);
+		snprintf(text, sizeof(text),
+		         "tcp %s #%u: %llu bytes from sequence number %u on, in the reference %llu from %u on", dir,
+		         ref->use, (unsigned long long)st->bytes, st->start_seq, (unsigned long long)ref->bytes,
+		         ref->start_seq);
 	else
 		snprintf(text, sizeof(text), "tcp %s #%u: missing", dir, ref->use);
 	memcpy(c->first_gap, text, sizeof(c->first_gap));
@@ -93,7 +94,8 @@ static bool bytes_right(const struct bench_stream *ref, const struct bench_strea
 			}
 			const struct bench_span *r = &ref->span[k];
 			int64_t stop = (int64_t)(r->off + r->len) < end ? (int64_t)(r->off + r->len) : end;
-			const uint8_t *x = sp->data + (at - shift - (int64_t)sp->off), *y = r->data + (at - (int64_t)r->off);
+			const uint8_t *x = sp->data + (at - shift - (int64_t)sp->off),
+			              *y = r->data + (at - (int64_t)r->off);
 
 			for (int64_t n = 0; x != y && n < stop - at; n++) {
 				if (x[n] != y[n]) {
@@ -120,7 +122,7 @@ static bool same_gaps(const struct bench_stream *a, const struct bench_stream *b
 /* The stream of the reference that a stream of the run is, of those in [from, to): the same start, else the nearest;
  * `taken` marks those that have one. Returns its index or SIZE_MAX. */
 static size_t partner(const struct bench_record *ref, size_t from, size_t to, const struct bench_stream *st,
-		      const size_t *taken)
+                      const size_t *taken)
 {
 	size_t best = SIZE_MAX;
 	int64_t least = FAR + 1;
@@ -144,9 +146,9 @@ static size_t partner(const struct bench_record *ref, size_t from, size_t to, co
 
 /* partner[] of ref: index + 1 of the run's stream that it is, and how many more there are. */
 struct pairing {
-	size_t *first;  /* per stream of ref: index + 1 in run, 0: none */
-	bool *more;     /* more than one */
-	bool *wrong;    /* one of them has wrong bytes */
+	size_t *first;   /* per stream of ref: index + 1 in run, 0: none */
+	bool *more;      /* more than one */
+	bool *wrong;     /* one of them has wrong bytes */
 	bool *ambiguous; /* the stream of ref is, or one of the run's that it is */
 	bool *unclear;   /* the stream of the run is; NULL: that is no excuse */
 };
@@ -186,7 +188,7 @@ static int doubt(struct bench_check *c, size_t ref)
 /* A stream of the run that none of the reference's is. Where the direction is ambiguous it may be right: all of the
  * direction's streams are then held against the model. */
 static int extra(const struct bench_record *ref, size_t from, size_t to, const struct pairing *p,
-		 const struct bench_record *run, const struct bench_stream *st, struct bench_check *c)
+                 const struct bench_record *run, const struct bench_stream *st, struct bench_check *c)
 {
 	c->total++;
 	for (size_t i = from; i < to; i++)
@@ -199,7 +201,7 @@ static int extra(const struct bench_record *ref, size_t from, size_t to, const s
 
 /* Finds out of which stream of the reference each one of the run is. */
 static int pair(const struct bench_record *ref, const struct bench_record *run, struct pairing *p,
-		struct bench_check *c)
+                struct bench_check *c)
 {
 	int rc = 0;
 
@@ -231,12 +233,12 @@ static int pair(const struct bench_record *ref, const struct bench_record *run, 
 }
 
 static int judge(const struct bench_record *ref, const struct bench_record *run, const struct pairing *p, size_t i,
-		 struct bench_check *c)
+                 struct bench_check *c)
 {
 	const struct bench_stream *r = &ref->stream[i];
 	const struct bench_stream *st = p->first[i] ? &run->stream[p->first[i] - 1] : NULL;
-	bool same = st && !p->more[i] && !p->wrong[i] && st->bytes == r->bytes && shift_of(r, st) == 0 &&
-		    same_gaps(r, st);
+	bool same =
+	    st && !p->more[i] && !p->wrong[i] && st->bytes == r->bytes && shift_of(r, st) == 0 && same_gaps(r, st);
 
 	c->total++;
 	if (same)

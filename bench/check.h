@@ -21,7 +21,7 @@ struct bench_check {
 	uint64_t total, identical, gapped, conflicted, differ;
 	uint64_t gap_bytes, needless_gap_bytes;
 	uint64_t udp_conversations, udp_datagrams, udp_differ;
-	char first[512]; /* the first difference, for a person; "" where there is none */
+	char first[512];     /* the first difference, for a person; "" where there is none */
 	char first_gap[512]; /* likewise the first stream that is gapped and not so in the reference */
 	/* Streams of the reference with conflicts, or ambiguous, whose bytes are not those of the reference: indexes into ref->stream. */
 	size_t *doubtful;
@@ -43,7 +43,8 @@ int bench_check_ambiguous(const struct bench_record *r, bool **out);
 
 /* Holds the UDP datagrams of `run` against those that the frames carry, whole ones as they are, fragments put together apart from the
  * engine's run. Fills the udp_ members. 0 or -ENOMEM. */
-int bench_check_udp(const struct fos_frame *v, size_t n, const struct bench_record *run, bool verify_checksums, struct bench_check *out);
+int bench_check_udp(const struct fos_frame *v, size_t n, const struct bench_record *run, bool verify_checksums,
+                    struct bench_check *out);
 
 /* The runs' streams of the same direction as a stream of the reference: [*from, *to) in run->stream. */
 void bench_check_find(const struct bench_record *run, const struct bench_stream *ref, size_t *from, size_t *to);

@@ -42,8 +42,9 @@ static int add(struct datagrams *d, const struct fos_pkt *p)
 	struct datagram *g = &d->at[d->n++];
 
 	g->side = (uint8_t)fos_key_of(p, 0, &g->key);
-	return EVP_Digest(p->app ? p->app : (const uint8_t *)"", p->app_len, g->digest, &len, EVP_sha256(), NULL) ? 0
-													: -ENOMEM;
+	return EVP_Digest(p->app ? p->app : (const uint8_t *)"", p->app_len, g->digest, &len, EVP_sha256(), NULL)
+	           ? 0
+	           : -ENOMEM;
 }
 
 static int collect(const struct fos_frame *v, size_t n, bool verify, struct datagrams *d)
@@ -105,12 +106,12 @@ static void note(struct bench_check *c, const struct fos_key *key, int side, uin
 	if (c->first[0])
 		return;
 	snprintf(c->first, sizeof(c->first), "udp %s: %llu datagrams arrived, %llu were delivered%s",
-		 bench_direction_text(key, side, dir, sizeof(dir)), (unsigned long long)arrived,
-		 (unsigned long long)got, arrived == got ? ", and they are not the same" : "");
+	         bench_direction_text(key, side, dir, sizeof(dir)), (unsigned long long)arrived,
+	         (unsigned long long)got, arrived == got ? ", and they are not the same" : "");
 }
 
 int bench_check_udp(const struct fos_frame *v, size_t n, const struct bench_record *run, bool verify_checksums,
-		    struct bench_check *out)
+                    struct bench_check *out)
 {
 	struct datagrams d = { 0 };
 	int rc = collect(v, n, verify_checksums, &d);
@@ -122,14 +123,16 @@ int bench_check_udp(const struct fos_frame *v, size_t n, const struct bench_reco
 		int c = i == d.n ? 1 : u == run->udps ? -1 : flow_cmp(&d.at[i], &run->udp[u]);
 		size_t end = i;
 
-		while (c <= 0 && end < d.n && bench_direction_cmp(&d.at[end].key, d.at[end].side, &d.at[i].key, d.at[i].side) == 0)
+		while (c <= 0 && end < d.n &&
+		       bench_direction_cmp(&d.at[end].key, d.at[end].side, &d.at[i].key, d.at[i].side) == 0)
 			end++;
 		/* A conversation counts once: with its first direction. */
 		const struct fos_key *k = c <= 0 ? &d.at[i].key : &run->udp[u].key;
 
 		if (c != 0 || !same(&d, i, end, &run->udp[u])) {
 			out->udp_differ++;
-			note(out, k, c <= 0 ? d.at[i].side : run->udp[u].side, end - i, c >= 0 ? run->udp[u].datagrams : 0);
+			note(out, k, c <= 0 ? d.at[i].side : run->udp[u].side, end - i,
+			     c >= 0 ? run->udp[u].datagrams : 0);
 		}
 
 		if (i == 0 || c > 0 || memcmp(&d.at[i - 1].key, k, sizeof(*k)) != 0)

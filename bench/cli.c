@@ -27,8 +27,9 @@ static void add(struct table *t, enum source source, const char *name, const cha
 {
 	if (t->n >= OPTIONS_MAX - 1)
 		return;
-	t->opt[t->n] = (struct option){ .name = name, .has_arg = meta ? required_argument : no_argument,
-					.val = letter ? letter : 256 + t->n };
+	t->opt[t->n] = (struct option){ .name = name,
+		                        .has_arg = meta ? required_argument : no_argument,
+		                        .val = letter ? letter : 256 + t->n };
 	t->source[t->n++] = source;
 	if (letter) {
 		t->letters[t->n_letters++] = letter;

@@ -23,13 +23,13 @@ struct cli_option {
 };
 
 struct cli_program {
-	const char *name;    /* "flowos-trace impair" */
-	const char *usage;   /* lines behind "usage: ", each a form of the command */
-	const char *about;   /* what it does: shown in --help above the options */
-	const char *more;    /* below the options: examples; may be NULL */
+	const char *name;                 /* "flowos-trace impair" */
+	const char *usage;                /* lines behind "usage: ", each a form of the command */
+	const char *about;                /* what it does: shown in --help above the options */
+	const char *more;                 /* below the options: examples; may be NULL */
 	const struct cli_option *options; /* ended by name NULL */
-	struct fos_impair_spec *impair;     /* not NULL: takes the impairments' options and sets them here */
-	struct bench_engine_opts *engine;   /* likewise the engine's */
+	struct fos_impair_spec *impair;   /* not NULL: takes the impairments' options and sets them here */
+	struct bench_engine_opts *engine; /* likewise the engine's */
 	/* Called for each of `options`, in order. 0, or a negative errno with a line in err (without the option's name: "N is not a
 	 * number"). */
 	int (*set)(void *arg, const char *name, const char *value, char *err, size_t errlen);

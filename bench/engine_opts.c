@@ -14,10 +14,13 @@
 const struct bench_option bench_engine_options[] = {
 	{ "stage", "M[:key=value][+M]", "a pipeline stage, repeatable, in order; + joins read-only modules" },
 	{ "level", "LEVEL", "what the stages read: ip, tcp, udp, app or http (default: what each module says)" },
-	{ "overlap", "POLICY", "bsd (default), first, last, linux, old-linux, windows, solaris, macos, irix, hpux10, hpux11" },
-	{ "checksum", "verify|ignore", "drop packets whose checksum is wrong, or not (default ignore; --corrupt: verify)" },
-	{ "hole-wait", "N|T[,T]", "how long a hole is waited for once an ACK is beyond it, in packets of its direction or "
-				  "time (default 1024); raised to the impairment's depth and delay" },
+	{ "overlap", "POLICY",
+	  "bsd (default), first, last, linux, old-linux, windows, solaris, macos, irix, hpux10, hpux11" },
+	{ "checksum", "verify|ignore",
+	  "drop packets whose checksum is wrong, or not (default ignore; --corrupt: verify)" },
+	{ "hole-wait", "N|T[,T]",
+	  "how long a hole is waited for once an ACK is beyond it, in packets of its direction or "
+	  "time (default 1024); raised to the impairment's depth and delay" },
 	{ "vlan-key", NULL, "VLAN tags belong to the session key" },
 	{ "flow", "FILTER", "only sessions that match this pcap filter go through the engine; others pass" },
 	{ NULL, NULL, NULL },
@@ -28,9 +31,10 @@ static int set_overlap(struct bench_engine_opts *o, const char *value, char *err
 	int policy = fos_overlap_by_name(value);
 
 	if (policy < 0) {
-		snprintf(err, errlen, "--overlap %s: no such policy; there are bsd, first, last, linux, old-linux, windows, "
-				      "solaris, macos, irix, hpux10, hpux11",
-			 value);
+		snprintf(err, errlen,
+		         "--overlap %s: no such policy; there are bsd, first, last, linux, old-linux, windows, "
+		         "solaris, macos, irix, hpux10, hpux11",
+		         value);
 		return policy;
 	}
 	o->overlap = (enum fos_overlap)policy;
@@ -84,7 +88,8 @@ static int set_hole_wait(struct bench_engine_opts *o, const char *value, char *e
 				ok = false;
 		}
 		if (!ok || (p[len] == ',' && !p[len + 1])) {
-			snprintf(err, errlen, "--hole-wait %s: a number of packets or a time, such as 1000 or 50ms", value);
+			snprintf(err, errlen, "--hole-wait %s: a number of packets or a time, such as 1000 or 50ms",
+			         value);
 			return -EINVAL;
 		}
 		p += len + (p[len] == ',');
@@ -128,7 +133,7 @@ int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const c
 }
 
 void bench_hole_wait(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, uint32_t *packets,
-		     uint64_t *ns)
+                     uint64_t *ns)
 {
 	uint64_t depth = spec ? fos_impair_spec_depth(spec) : 0, delay = spec ? fos_impair_spec_delay(spec) : 0;
 

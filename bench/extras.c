@@ -20,7 +20,8 @@ int bench_write_packets(const struct bench_schedule *s, const char *path, char *
 	if (rc == 0) {
 		for (size_t i = 0; rc == 0 && i < s->frames.n; i++) {
 			const struct fos_frame *f = &s->frames.v[i];
-			bool noted = f->note && s->port && fos_impair_note(s->port, f->note, comment, sizeof(comment)) >= 0;
+			bool noted =
+			    f->note && s->port && fos_impair_note(s->port, f->note, comment, sizeof(comment)) >= 0;
 
 			rc = fos_pcapng_write(out, f, noted ? comment : NULL);
 		}
@@ -36,7 +37,7 @@ int bench_write_packets(const struct bench_schedule *s, const char *path, char *
 
 /* The module `dump` does the work, on a pass of its own. */
 static int write_streams(const struct bench_opts *o, const struct bench_point *pt, const struct bench_prepared *p,
-			 char *err, size_t errlen)
+                         char *err, size_t errlen)
 {
 	struct bench_engine_opts engine = pt->engine;
 	struct fos_worker *w;
@@ -69,8 +70,8 @@ static int write_streams(const struct bench_opts *o, const struct bench_point *p
 	return rc;
 }
 
-int bench_write_extras(const struct bench_opts *o, const struct bench_point *pt, const struct bench_prepared *p, char *err,
-		       size_t errlen)
+int bench_write_extras(const struct bench_opts *o, const struct bench_point *pt, const struct bench_prepared *p,
+                       char *err, size_t errlen)
 {
 	int rc = 0;
 

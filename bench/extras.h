@@ -11,7 +11,7 @@
 int bench_write_packets(const struct bench_schedule *s, const char *path, char *err, size_t errlen);
 
 /* -w and --streams-out, where asked for. Returns 0 or a negative errno with a line in err. */
-int bench_write_extras(const struct bench_opts *o, const struct bench_point *pt, const struct bench_prepared *p, char *err,
-		       size_t errlen);
+int bench_write_extras(const struct bench_opts *o, const struct bench_point *pt, const struct bench_prepared *p,
+                       char *err, size_t errlen);
 
 #endif

@@ -37,7 +37,8 @@ static int compare(int argc, char **argv)
 		.name = "flowos-bench compare",
 		.usage = "flowos-bench compare [--force] OLD.json NEW.json",
 		.about = "Says what changed between two results beyond the noise.",
-		.more = "Exit status: 0 nothing got slower, 1 something did or no longer holds, 2 they cannot be compared.\n",
+		.more = "Exit status: 0 nothing got slower, 1 something did or no longer holds, 2 they cannot be "
+		        "compared.\n",
 		.options = options,
 		.set = compare_set,
 		.arg = &opt,

@@ -14,21 +14,21 @@
 #include "value.h"
 
 static const char overview[] =
-	"usage: flowos-golden record TRACE [-o FILE] [impairments] [engine options]\n"
-	"       flowos-golden verify TRACE FILE [impairments] [engine options]\n"
-	"       flowos-golden verify --suite DIR [--seeds 1-100] [--junit FILE] [impairments]\n"
-	"       flowos-golden shrink TRACE -o SMALL.pcapng [impairments]\n"
-	"\n"
-	"Holds a trace against what its streams must be.\n"
-	"\n"
-	"  record    write what the engine delivers as a golden file\n"
-	"  verify    run a trace, impaired if asked, and compare with its golden file\n"
-	"  shrink    find the least packets and decisions that still fail (not built yet)\n"
-	"\n"
-	"      --help    of each command: flowos-golden COMMAND --help\n"
-	"      --version\n"
-	"\n"
-	"Exit status: 0 done or holds, 1 it does not hold or the trace is damaged, 2 could not run.\n";
+    "usage: flowos-golden record TRACE [-o FILE] [impairments] [engine options]\n"
+    "       flowos-golden verify TRACE FILE [impairments] [engine options]\n"
+    "       flowos-golden verify --suite DIR [--seeds 1-100] [--junit FILE] [impairments]\n"
+    "       flowos-golden shrink TRACE -o SMALL.pcapng [impairments]\n"
+    "\n"
+    "Holds a trace against what its streams must be.\n"
+    "\n"
+    "  record    write what the engine delivers as a golden file\n"
+    "  verify    run a trace, impaired if asked, and compare with its golden file\n"
+    "  shrink    find the least packets and decisions that still fail (not built yet)\n"
+    "\n"
+    "      --help    of each command: flowos-golden COMMAND --help\n"
+    "      --version\n"
+    "\n"
+    "Exit status: 0 done or holds, 1 it does not hold or the trace is damaged, 2 could not run.\n";
 
 struct command {
 	struct cli_program program;
@@ -133,7 +133,7 @@ static int record_trace(struct command *c, const char *trace)
 		return cli_fail(&c->program, "%s", err);
 	if (k.trace.damaged && !c->partial) {
 		cli_fail(&c->program, "%s; nothing was written (--partial records what came before)",
-			 k.trace.frames.error);
+		         k.trace.frames.error);
 		rc = CLI_FAILED;
 	} else if (asprintf(&path, "%s.golden", trace) < 0) {
 		path = NULL;
@@ -157,13 +157,15 @@ static const struct cli_option record_options[] = {
 static int run_record(int argc, char **argv)
 {
 	struct command c = { .program = {
-		.name = "flowos-golden record",
-		.usage = "flowos-golden record TRACE [-o FILE] [impairments] [engine options]",
-		.about = "Writes what the engine delivers of TRACE as a golden file: a line a stream. The file appears whole or\n"
-			 "not at all. A damaged trace is refused with status 1, unless --partial is given.",
-		.options = record_options,
-		.more = "flowos-golden record x.pcap\n",
-	} };
+		                 .name = "flowos-golden record",
+		                 .usage = "flowos-golden record TRACE [-o FILE] [impairments] [engine options]",
+		                 .about =
+		                     "Writes what the engine delivers of TRACE as a golden file: a line a stream. The "
+		                     "file appears whole or\n"
+		                     "not at all. A damaged trace is refused with status 1, unless --partial is given.",
+		                 .options = record_options,
+		                 .more = "flowos-golden record x.pcap\n",
+		             } };
 	int first, rc = start(&c, argc, argv, &first);
 
 	if (rc < 0) {
@@ -235,16 +237,21 @@ static char *verify_more(void)
 
 	if (!f)
 		return NULL;
-	fprintf(f, "Without impairments, a suite runs these profiles (as it is: once; --corrupt: where the trace's checksums\n"
-		   "are right):\n");
+	fprintf(
+	    f,
+	    "Without impairments, a suite runs these profiles (as it is: once; --corrupt: where the trace's checksums\n"
+	    "are right):\n");
 	for (const struct golden_profile *p = golden_profiles; p->name; p++)
 		fprintf(f, "  %-12s %s\n", p->name, *p->options ? p->options : "as it is");
-	fprintf(f, "\nWhat must hold. As it is: every line of FILE. Reordered, doubled, delayed: the TCP lines of FILE, but for how\n"
-		   "streams start and end, and every byte of the clean run's. With packets lost or changed: no byte but the clean\n"
-		   "run's, every byte that still arrives is delivered, and all else is in reported gaps. UDP: the datagrams that\n"
-		   "arrive. Engine options are those of FILE's header, unless given.\n"
-		   "\nflowos-golden verify x.pcap x.pcap.golden --reorder 20%%,depth=1000 --dup 5%%\n"
-		   "flowos-golden verify --suite traces --seeds 1-100 --junit suite.xml\n");
+	fprintf(f, "\nWhat must hold. As it is: every line of FILE. Reordered, doubled, delayed: the TCP lines of "
+	           "FILE, but for how\n"
+	           "streams start and end, and every byte of the clean run's. With packets lost or changed: no byte "
+	           "but the clean\n"
+	           "run's, every byte that still arrives is delivered, and all else is in reported gaps. UDP: the "
+	           "datagrams that\n"
+	           "arrive. Engine options are those of FILE's header, unless given.\n"
+	           "\nflowos-golden verify x.pcap x.pcap.golden --reorder 20%%,depth=1000 --dup 5%%\n"
+	           "flowos-golden verify --suite traces --seeds 1-100 --junit suite.xml\n");
 	if (fclose(f)) {
 		free(text);
 		return NULL;
@@ -269,15 +276,17 @@ static const char *verify_usage(const struct command *c, int operands)
 static int run_verify(int argc, char **argv)
 {
 	char *more = verify_more();
-	struct command c = { .program = {
-		.name = "flowos-golden verify",
-		.usage = "flowos-golden verify TRACE FILE [impairments] [engine options]\n"
-			 "       flowos-golden verify --suite DIR [--seeds FROM-TO] [--junit FILE] [impairments]",
-		.about = "Runs TRACE, impaired if asked, and holds what the engine delivers against FILE. Exit status 1 where it\n"
-			 "does not hold: the first difference is printed, and a line that repeats the check.",
-		.options = verify_options,
-		.more = more,
-	} };
+	struct command
+	    c = { .program = {
+		      .name = "flowos-golden verify",
+		      .usage = "flowos-golden verify TRACE FILE [impairments] [engine options]\n"
+		               "       flowos-golden verify --suite DIR [--seeds FROM-TO] [--junit FILE] [impairments]",
+		      .about = "Runs TRACE, impaired if asked, and holds what the engine delivers against FILE. Exit "
+		               "status 1 where it\n"
+		               "does not hold: the first difference is printed, and a line that repeats the check.",
+		      .options = verify_options,
+		      .more = more,
+		  } };
 	int first, rc = start(&c, argc, argv, &first);
 
 	if (rc < 0) {
@@ -298,11 +307,11 @@ static int run_shrink(int argc, char **argv)
 		{ NULL, NULL, NULL, 0 },
 	};
 	struct command c = { .program = {
-		.name = "flowos-golden shrink",
-		.usage = "flowos-golden shrink TRACE -o SMALL.pcapng [impairments]",
-		.about = "Not built yet: will find the least packets and decisions that still fail.",
-		.options = options,
-	} };
+		                 .name = "flowos-golden shrink",
+		                 .usage = "flowos-golden shrink TRACE -o SMALL.pcapng [impairments]",
+		                 .about = "Not built yet: will find the least packets and decisions that still fail.",
+		                 .options = options,
+		             } };
 	int first, rc = start(&c, argc, argv, &first);
 
 	fos_impair_spec_free(&c.spec);
@@ -327,7 +336,7 @@ int main(int argc, char **argv)
 		rc = printf("flowos-golden %s\n", FLOWOS_VERSION) < 0;
 	else {
 		fprintf(stderr, "flowos-golden: %s%s; there are record, verify and shrink: see --help\n",
-			*command ? "no command " : "which command?", command);
+		        *command ? "no command " : "which command?", command);
 		return CLI_CANNOT;
 	}
 	if (fflush(stdout) || ferror(stdout)) {

@@ -10,23 +10,22 @@
 
 #include "trace_job.h"
 
-static const char overview[] =
-	"usage: flowos-trace gen [--sessions N] [--bytes N] [--mss N] ... -o FILE\n"
-	"       flowos-trace scale TRACE --sessions N -o FILE\n"
-	"       flowos-trace impair TRACE -o FILE [impairments]\n"
-	"       flowos-trace info TRACE [--json FILE]\n"
-	"\n"
-	"Makes traces.\n"
-	"\n"
-	"  gen       made-up sessions: real handshakes, data, ACKs, closes\n"
-	"  scale     a trace's sessions multiplied, or sampled\n"
-	"  impair    the impairment layer alone: exactly what flowos-bench feeds the engine\n"
-	"  info      sessions, packets, reordering, gaps of a trace\n"
-	"\n"
-	"      --help    of each command: flowos-trace COMMAND --help\n"
-	"      --version\n"
-	"\n"
-	"Exit status: 0 done, 1 the trace is damaged: the result is partial, 2 could not run.\n";
+static const char overview[] = "usage: flowos-trace gen [--sessions N] [--bytes N] [--mss N] ... -o FILE\n"
+                               "       flowos-trace scale TRACE --sessions N -o FILE\n"
+                               "       flowos-trace impair TRACE -o FILE [impairments]\n"
+                               "       flowos-trace info TRACE [--json FILE]\n"
+                               "\n"
+                               "Makes traces.\n"
+                               "\n"
+                               "  gen       made-up sessions: real handshakes, data, ACKs, closes\n"
+                               "  scale     a trace's sessions multiplied, or sampled\n"
+                               "  impair    the impairment layer alone: exactly what flowos-bench feeds the engine\n"
+                               "  info      sessions, packets, reordering, gaps of a trace\n"
+                               "\n"
+                               "      --help    of each command: flowos-trace COMMAND --help\n"
+                               "      --version\n"
+                               "\n"
+                               "Exit status: 0 done, 1 the trace is damaged: the result is partial, 2 could not run.\n";
 
 int main(int argc, char **argv)
 {
@@ -49,7 +48,7 @@ int main(int argc, char **argv)
 		rc = printf("flowos-trace %s\n", FLOWOS_VERSION) < 0;
 	if (rc < 0) {
 		fprintf(stderr, "flowos-trace: %s%s; there are gen, scale, impair and info: see --help\n",
-			*command ? "no command " : "which command?", command);
+		        *command ? "no command " : "which command?", command);
 		return CLI_CANNOT;
 	}
 	if (fflush(stdout) || ferror(stdout)) {

@@ -65,12 +65,12 @@ static char *stream_line(const struct bench_stream *st)
 	if (!f)
 		return NULL;
 	fprintf(f, "tcp %s #%u bytes=%llu sha256=", bench_direction_text(&st->key, st->side, dir, sizeof(dir)), st->use,
-		(unsigned long long)st->bytes);
+	        (unsigned long long)st->bytes);
 	hex(f, st->sha256);
 	fputs(" gaps=", f);
 	for (uint32_t i = 0; i < st->gaps; i++)
 		fprintf(f, "%s%llu+%llu", i ? "," : "", (unsigned long long)st->gap[i].off,
-			(unsigned long long)st->gap[i].len);
+		        (unsigned long long)st->gap[i].len);
 	fprintf(f, "%s end=%s%s", st->gaps ? "" : "-", fos_end_name(st->end), st->mid ? " start=mid" : "");
 	if (fclose(f)) {
 		free(line);
@@ -88,7 +88,7 @@ static char *udp_line(const struct bench_udp_flow *u)
 	if (!f)
 		return NULL;
 	fprintf(f, "udp %s datagrams=%llu bytes=%llu sha256=", bench_direction_text(&u->key, u->side, dir, sizeof(dir)),
-		(unsigned long long)u->datagrams, (unsigned long long)u->bytes);
+	        (unsigned long long)u->datagrams, (unsigned long long)u->bytes);
 	hex(f, u->sha256);
 	if (fclose(f)) {
 		free(line);
@@ -133,7 +133,7 @@ static int read_line(struct bench_golden *g, char *line, size_t number, const ch
 		*colon = '\0';
 		rc = bench_golden_set(g, line + 2, colon + 2);
 	} else if ((strncmp(line, "tcp ", 4) == 0 || strncmp(line, "udp ", 4) == 0) && strstr(line, " sha256=") &&
-		   strstr(line, " bytes=")) {
+	           strstr(line, " bytes=")) {
 		rc = add_line(g, strdup(line));
 	} else if (line[0] == '\0') {
 		return 0;

@@ -42,19 +42,20 @@ void bench_golden_free(struct bench_golden *g);
  * overtook another one has its number. */
 struct bench_golden_diff {
 	size_t same, differ, missing, extra; /* lines; differ: other content under the same name */
-	char *first; /* the first difference, for a person; NULL: none */
-	const char *want_line, *got_line; /* its lines, in `want` and `got`; one is NULL where there is none */
-	size_t place;                     /* of that line in its file */
+	char *first;                         /* the first difference, for a person; NULL: none */
+	const char *want_line, *got_line;    /* its lines, in `want` and `got`; one is NULL where there is none */
+	size_t place;                        /* of that line in its file */
 };
 
 enum bench_golden_flag {
 	GOLDEN_IGNORE_ENDS = 1u << 0, /* `end=` and `start=` do not count: packets were reordered */
 	GOLDEN_IGNORE_UDP = 1u << 1,  /* nor do UDP lines: datagrams were doubled */
-	GOLDEN_IGNORE_EMPTY = 1u << 2, /* nor TCP streams without bytes and gaps: an RST alone may be counted with another use */
+	GOLDEN_IGNORE_EMPTY =
+	    1u << 2, /* nor TCP streams without bytes and gaps: an RST alone may be counted with another use */
 };
 
 int bench_golden_diff(const struct bench_golden *want, const struct bench_golden *got, unsigned flags,
-		      struct bench_golden_diff *d);
+                      struct bench_golden_diff *d);
 void bench_golden_diff_free(struct bench_golden_diff *d);
 
 #endif

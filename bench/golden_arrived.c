@@ -160,7 +160,7 @@ static void wrong(struct golden_arrived *out, const struct piece *p, const char 
 	if (out->first[0])
 		return;
 	snprintf(out->first, sizeof(out->first), "tcp %s #0, offset %" PRId64 ", frame %" PRIu64 ": %s",
-		 bench_direction_text(&p->key, p->side, dir, sizeof(dir)), off, frame, what);
+	         bench_direction_text(&p->key, p->side, dir, sizeof(dir)), off, frame, what);
 }
 
 /* Was the hole at `off` given up for a cap or for the time? */
@@ -174,7 +174,7 @@ static bool excused(const struct bench_stream *st, int64_t off)
 
 /* Every delivered byte must have arrived: `arrived` is sorted. */
 static bool came_from_packets(const struct bench_stream *st, const struct place *arrived, size_t n,
-			      const struct piece *p, struct golden_arrived *out)
+                              const struct piece *p, struct golden_arrived *out)
 {
 	int64_t reach = 0; /* all before it was seen to have arrived, or was no delivered byte */
 	size_t k = 0;
@@ -199,7 +199,7 @@ static bool came_from_packets(const struct bench_stream *st, const struct place 
 
 /* And every byte that arrived must have been delivered. */
 static void was_delivered(const struct bench_stream *st, const struct place *arrived, size_t n, const struct piece *p,
-			  struct golden_arrived *out)
+                          struct golden_arrived *out)
 {
 	int64_t seen = 0;
 	uint32_t s = 0;
@@ -255,7 +255,7 @@ static bool fragmented(const struct arrived *a, const struct fos_key *k)
 }
 
 static int check_all(const struct arrived *a, const struct bench_engine_opts *o, const struct bench_record *run,
-		     const struct bench_record *ref, struct golden_arrived *out)
+                     const struct bench_record *ref, struct golden_arrived *out)
 {
 	bool opaque = a->other_fragments || (a->tunnels && a->n_hosts);
 	int rc = 0;
@@ -281,8 +281,8 @@ static int check_all(const struct arrived *a, const struct bench_engine_opts *o,
 }
 
 int golden_arrived_check(const struct fos_frames *frames, const struct bench_engine_opts *o,
-			 const struct fos_impair_spec *spec, const struct bench_record *run,
-			 const struct bench_record *ref, struct golden_arrived *out)
+                         const struct fos_impair_spec *spec, const struct bench_record *run,
+                         const struct bench_record *ref, struct golden_arrived *out)
 {
 	struct arrived a = { 0 };
 	int rc;

@@ -16,15 +16,16 @@
 
 struct golden_arrived {
 	uint64_t streams; /* that were held to it */
-	uint64_t skipped; /* with data, but: the 4-tuple was used again, bytes conflict, or fragments travelled between the hosts */
+	uint64_t
+	    skipped; /* with data, but: the 4-tuple was used again, bytes conflict, or fragments travelled between the hosts */
 	uint64_t wrong;
-	char first[512];  /* the first one that is wrong; "" */
+	char first[512]; /* the first one that is wrong; "" */
 };
 
 /* `frames` as the engine was fed them, `run` what it made of them, `ref` the unimpaired trace's record. A hole that a cap or
  * the time-out ended may be a gap whatever arrived. 0 or -ENOMEM. */
 int golden_arrived_check(const struct fos_frames *frames, const struct bench_engine_opts *o,
-			 const struct fos_impair_spec *spec, const struct bench_record *run,
-			 const struct bench_record *ref, struct golden_arrived *out);
+                         const struct fos_impair_spec *spec, const struct bench_record *run,
+                         const struct bench_record *ref, struct golden_arrived *out);
 
 #endif

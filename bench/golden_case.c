@@ -79,7 +79,7 @@ static int from_header(struct golden_case *c, const char *path, const char *key,
 }
 
 static int take_header(struct golden_case *c, const char *path, const struct golden_given *given, char *err,
-		       size_t errlen)
+                       size_t errlen)
 {
 	const char *level = bench_golden_get(&c->golden, "level"), *impair = bench_golden_get(&c->golden, "impair");
 	const char *vlan = bench_golden_get(&c->golden, "vlan-key");
@@ -117,13 +117,14 @@ static int same_trace(const struct golden_case *c, const char *trace, const char
 	if (!sha || !c->trace.sha256[0] || strcmp(sha, c->trace.sha256) == 0)
 		return GOLDEN_OPENED;
 	snprintf(err, errlen,
-		 "%s was made from another trace%s%s%s: sha256 %.12s..., but %s has %.12s... (--force compares nevertheless)",
-		 golden, name ? " (" : "", name ? name : "", name ? ")" : "", sha, trace, c->trace.sha256);
+	         "%s was made from another trace%s%s%s: sha256 %.12s..., but %s has %.12s... (--force compares "
+	         "nevertheless)",
+	         golden, name ? " (" : "", name ? name : "", name ? ")" : "", sha, trace, c->trace.sha256);
 	return GOLDEN_OTHER_TRACE;
 }
 
 int golden_case_open(struct golden_case *c, const char *trace, const char *golden, const struct golden_given *given,
-		     int (*progress)(void *, uint64_t), void *arg, char *err, size_t errlen)
+                     int (*progress)(void *, uint64_t), void *arg, char *err, size_t errlen)
 {
 	int rc = 0;
 
@@ -169,7 +170,7 @@ static const char *damage_of(const struct golden_case *c)
 }
 
 static int set_header(struct golden_case *c, const struct fos_impair_spec *spec, const struct bench_engine_opts *o,
-		      struct bench_golden *g)
+                      struct bench_golden *g)
 {
 	char hole[64], impair[2048];
 	uint32_t packets;
@@ -203,7 +204,7 @@ static int set_header(struct golden_case *c, const struct fos_impair_spec *spec,
 }
 
 int golden_case_record(struct golden_case *c, const struct fos_impair_spec *spec, struct bench_golden *out, char *err,
-		       size_t errlen)
+                       size_t errlen)
 {
 	struct bench_engine_opts o = c->opts;
 	struct bench_record *record = NULL;

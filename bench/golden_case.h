@@ -34,9 +34,9 @@ struct golden_given {
 struct golden_case {
 	struct bench_trace trace;
 	struct bench_golden golden;
-	struct bench_engine_opts opts;     /* of the clean run */
-	bool checksum_asked;               /* by the command line, so that --corrupt changes nothing */
-	bool impaired;                     /* the golden file was recorded with `recorded` */
+	struct bench_engine_opts opts; /* of the clean run */
+	bool checksum_asked;           /* by the command line, so that --corrupt changes nothing */
+	bool impaired;                 /* the golden file was recorded with `recorded` */
 	struct fos_impair_spec recorded;
 	struct bench_record *clean;        /* what the engine makes of the trace as it is; NULL: not run yet */
 	struct golden_outcome clean_found; /* that, held against the golden file */
@@ -50,16 +50,16 @@ enum golden_open_result {
 /* Reads both. `golden` NULL: the trace alone, for `record`. Returns 0, GOLDEN_OTHER_TRACE or a negative errno. progress may be
  * NULL. The options in `given` must last as long as the case. */
 int golden_case_open(struct golden_case *c, const char *trace, const char *golden, const struct golden_given *given,
-		     int (*progress)(void *, uint64_t), void *arg, char *err, size_t errlen);
+                     int (*progress)(void *, uint64_t), void *arg, char *err, size_t errlen);
 void golden_case_close(struct golden_case *c);
 
 /* Runs the trace with the impairment and holds the result against the golden file. -EINVAL: the impairment cannot be used here. */
 int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec, struct golden_outcome *out, char *err,
-		       size_t errlen);
+                       size_t errlen);
 
 /* What the engine delivers, as a golden file with its header. */
 int golden_case_record(struct golden_case *c, const struct fos_impair_spec *spec, struct bench_golden *out, char *err,
-		       size_t errlen);
+                       size_t errlen);
 
 /* Sets `spec` from options as fos_impair_spec_text() writes them. Returns 0 or -EINVAL with a line in err. */
 int golden_spec_from_text(struct fos_impair_spec *spec, const char *text, char *err, size_t errlen);

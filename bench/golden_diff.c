@@ -167,7 +167,7 @@ static void note(struct bench_golden_diff *d, const struct entry *want, const st
 
 /* The rounds that are left, within one direction: wanted lines [ai, ae), those that came [bi, be). */
 static void match_group(struct entry *a, size_t ai, size_t ae, struct entry *b, size_t bi, size_t be,
-			struct bench_golden_diff *d)
+                        struct bench_golden_diff *d)
 {
 	for (enum round round = BY_CONTENT; round <= IN_ORDER; round++)
 		for (size_t i = ai; i < ae; i++)
@@ -251,7 +251,7 @@ static int describe(struct bench_golden_diff *d, unsigned flags)
 }
 
 int bench_golden_diff(const struct bench_golden *want, const struct bench_golden *got, unsigned flags,
-		      struct bench_golden_diff *d)
+                      struct bench_golden_diff *d)
 {
 	struct side a, b = { 0 };
 	int rc;

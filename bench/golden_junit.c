@@ -28,7 +28,7 @@ static void case_free(struct golden_junit_case *c)
 }
 
 int golden_junit_add(struct golden_junit *j, const char *trace, const char *name, double seconds, const char *failure,
-		     const char *error, const char *skipped)
+                     const char *error, const char *skipped)
 {
 	struct golden_junit_case c = { .seconds = seconds };
 
@@ -69,7 +69,7 @@ static size_t utf8(const unsigned char *p)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 	if (n == 3 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-		       (p[0] == 0xef && p[1] == 0xbf && p[2] > 0xbd)))
+	               (p[0] == 0xef && p[1] == 0xbf && p[2] > 0xbd)))
 		return 0; /* overlong, a surrogate, or U+FFFE and U+FFFF, which are no XML */
 	if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
 		return 0;
@@ -140,7 +140,7 @@ int golden_junit_write(const struct golden_junit *j, const char *suite, const ch
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"", f);
 	put(f, suite);
 	fprintf(f, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.3f\">\n", j->n, failures,
-		errors, skipped, seconds);
+	        errors, skipped, seconds);
 	for (size_t i = 0; i < j->n; i++)
 		put_case(f, &j->v[i]);
 	fputs("</testsuite>\n</testsuites>\n", f);

@@ -24,7 +24,7 @@ struct golden_junit {
 
 /* Adds a case with copies of the texts; each of the last three may be NULL. 0 or -ENOMEM. */
 int golden_junit_add(struct golden_junit *j, const char *trace, const char *name, double seconds, const char *failure,
-		     const char *error, const char *skipped);
+                     const char *error, const char *skipped);
 
 /* Writes it to `path`, "-": standard output. 0 or a negative errno. */
 int golden_junit_write(const struct golden_junit *j, const char *suite, const char *path);

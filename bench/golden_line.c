@@ -45,8 +45,8 @@ static const struct bench_stream *stream_named(const struct bench_record *r, con
 
 	for (size_t i = 0; i < r->streams; i++) {
 		int n = snprintf(name, sizeof(name), "tcp %s #%u",
-				 bench_direction_text(&r->stream[i].key, r->stream[i].side, dir, sizeof(dir)),
-				 r->stream[i].use);
+		                 bench_direction_text(&r->stream[i].key, r->stream[i].side, dir, sizeof(dir)),
+		                 r->stream[i].use);
 
 		if ((size_t)n == len && memcmp(name, line, len) == 0)
 			return &r->stream[i];
@@ -152,8 +152,8 @@ void bench_golden_where(const struct bench_record *r, const char *want, const ch
 			snprintf(buf, len, ", from offset %" PRIu64 " on, frame %" PRIu64, off, s->frame);
 	} else {
 		snprintf(buf, len,
-			 ", somewhere from offset 0 on, frames %" PRIu64 " to %" PRIu64
-			 " (a golden file has one digest a stream)",
-			 st->span[0].frame, st->span[st->spans - 1].frame);
+		         ", somewhere from offset 0 on, frames %" PRIu64 " to %" PRIu64
+		         " (a golden file has one digest a stream)",
+		         st->span[0].frame, st->span[st->spans - 1].frame);
 	}
 }

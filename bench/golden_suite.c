@@ -76,7 +76,7 @@ static void put_given(const struct golden_given *g)
 }
 
 static void say(struct golden_suite *s, const char *trace, const char *golden, const struct fos_impair_spec *spec,
-		const char *options, const struct golden_outcome *o)
+                const char *options, const struct golden_outcome *o)
 {
 	bool active = fos_impair_spec_active(spec);
 
@@ -110,13 +110,13 @@ static void say(struct golden_suite *s, const char *trace, const char *golden, c
 
 /* What cannot be done to this trace: not a failure, but no check either. */
 static bool left_out(const struct golden_suite *s, const struct golden_case *c, const struct fos_impair_spec *spec,
-		     char *err, size_t errlen)
+                     char *err, size_t errlen)
 {
 	return !s->impaired && bench_check_corrupt(&c->trace.frames, spec, err, errlen) == -EINVAL;
 }
 
 static int check_one(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,
-		     const char *profile, const struct fos_impair_spec *spec)
+                     const char *profile, const struct fos_impair_spec *spec)
 {
 	char options[2048], name[2200], err[512];
 	struct golden_outcome o = { 0 };
@@ -149,7 +149,7 @@ static int check_one(struct golden_suite *s, struct golden_case *c, const char *
 }
 
 static int run_seeds(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,
-		     const char *profile, struct fos_impair_spec *spec)
+                     const char *profile, struct fos_impair_spec *spec)
 {
 	int rc = 0;
 
@@ -240,7 +240,8 @@ int golden_suite_folder(struct golden_suite *s, const char *dir, char *err, size
 
 	if (n <= 0) {
 		rc = n < 0 ? -errno : -ENOENT;
-		snprintf(err, errlen, "%s: %s", dir, n < 0 ? strerror(errno) : "no trace with a TRACE.golden beside it");
+		snprintf(err, errlen, "%s: %s", dir,
+		         n < 0 ? strerror(errno) : "no trace with a TRACE.golden beside it");
 		if (n == 0)
 			free(list);
 		return rc;
@@ -250,8 +251,9 @@ int golden_suite_folder(struct golden_suite *s, const char *dir, char *err, size
 	for (int i = 0; i < n; i++) {
 		char *golden = NULL, *trace = NULL;
 
-		if (rc == 0 && (asprintf(&golden, "%s%s%s", dir, len && dir[len - 1] == '/' ? "" : "/", list[i]->d_name) < 0 ||
-				!(trace = strndup(golden, strlen(golden) - 7))))
+		if (rc == 0 &&
+		    (asprintf(&golden, "%s%s%s", dir, len && dir[len - 1] == '/' ? "" : "/", list[i]->d_name) < 0 ||
+		     !(trace = strndup(golden, strlen(golden) - 7))))
 			rc = -ENOMEM;
 		if (rc == 0)
 			rc = golden_suite_trace(s, trace, golden, true);

@@ -23,17 +23,17 @@ struct golden_profile {
 extern const struct golden_profile golden_profiles[]; /* ended by name NULL */
 
 struct golden_suite {
-	const char *program;               /* "flowos-golden verify", for messages and the line that repeats */
+	const char *program; /* "flowos-golden verify", for messages and the line that repeats */
 	const struct golden_given *given;
 	const struct fos_impair_spec *spec; /* as given */
-	bool impaired;                     /* `spec` says what is done; else the profiles are run (in a suite) */
-	bool quiet;                        /* what holds is not printed: many checks */
+	bool impaired;                      /* `spec` says what is done; else the profiles are run (in a suite) */
+	bool quiet;                         /* what holds is not printed: many checks */
 	uint64_t first_seed, last_seed;
 	uint64_t checks, failed, errors, left_out; /* so far */
 	struct golden_junit junit;
 	struct bench_progress progress;
-	uint64_t total;                    /* checks in all, for the progress; 0: unknown */
-	const char *now;                   /* trace at hand */
+	uint64_t total;  /* checks in all, for the progress; 0: unknown */
+	const char *now; /* trace at hand */
 };
 
 /* Runs one trace under all seeds. `profiles`: with the profiles where no impairment was given. Returns 0, or a negative errno

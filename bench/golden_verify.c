@@ -50,7 +50,7 @@ static bool is_doubtful(const char *line, const struct bench_record *ref, const 
 
 /* The lines without those; `out` borrows them. */
 static int without_doubtful(const struct bench_golden *g, const struct bench_record *ref, const struct bench_check *k,
-			    struct bench_golden *out)
+                            struct bench_golden *out)
 {
 	*out = (struct bench_golden){ .line = calloc(g->lines + 1, sizeof(*out->line)) };
 	if (!out->line)
@@ -63,7 +63,7 @@ static int without_doubtful(const struct bench_golden *g, const struct bench_rec
 
 /* Lines of the file against a record; those of `k` that are doubtful do not count. */
 static int lines_hold(const struct bench_golden *want, struct bench_record *r, unsigned flags,
-		      const struct bench_record *ref, const struct bench_check *k, struct golden_outcome *out)
+                      const struct bench_record *ref, const struct bench_check *k, struct golden_outcome *out)
 {
 	struct bench_golden all = { 0 }, got = { 0 }, wanted = { 0 };
 	struct bench_golden_diff d = { 0 };
@@ -95,7 +95,7 @@ static int lines_hold(const struct bench_golden *want, struct bench_record *r, u
 
 /* The recording of a trace as it is, or as the golden file was recorded, line by line. */
 static int verify_exact(struct golden_case *c, const struct fos_impair_spec *spec, struct bench_record **keep,
-			struct golden_outcome *out, char *err, size_t errlen)
+                        struct golden_outcome *out, char *err, size_t errlen)
 {
 	struct bench_engine_opts o = c->opts;
 	const struct bench_check none = { 0 };
@@ -126,8 +126,9 @@ static int verify_exact(struct golden_case *c, const struct fos_impair_spec *spe
 /* One impaired run, and what it is held against. */
 struct run {
 	struct bench_engine_opts opts;
-	struct bench_schedule impaired, changed; /* changed: the reference's frames, where bytes were changed on purpose */
-	struct bench_record *record, *ref;       /* ref: owned where own_ref */
+	struct bench_schedule impaired,
+	    changed;                       /* changed: the reference's frames, where bytes were changed on purpose */
+	struct bench_record *record, *ref; /* ref: owned where own_ref */
 	bool own_ref;
 	struct bench_check check;
 	struct golden_arrived arrived;
@@ -144,7 +145,7 @@ static void run_free(struct run *r)
 }
 
 static bool same_engine(const struct golden_case *c, const struct bench_engine_opts *o,
-			const struct fos_impair_spec *spec)
+                        const struct fos_impair_spec *spec)
 {
 	uint32_t packets, clean_packets;
 	uint64_t ns, clean_ns;
@@ -173,7 +174,8 @@ static int changes_of(const struct bench_schedule *s, struct fos_decisions **out
 	return rc;
 }
 
-static int make_changed(struct golden_case *c, struct run *r, const struct fos_frames **frames, char *err, size_t errlen)
+static int make_changed(struct golden_case *c, struct run *r, const struct fos_frames **frames, char *err,
+                        size_t errlen)
 {
 	struct fos_impair_spec only;
 	struct fos_decisions *list = NULL;
@@ -267,7 +269,7 @@ static void judge(const struct run *r, bool lossless, struct golden_outcome *out
 }
 
 int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec, struct golden_outcome *out, char *err,
-		       size_t errlen)
+                       size_t errlen)
 {
 	bool lossless = fos_impair_spec_lossless(spec);
 	struct run r = { 0 };
@@ -276,7 +278,7 @@ int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec
 
 	if (c->impaired && fos_impair_spec_active(spec)) {
 		snprintf(err, errlen, "the golden file was recorded with %s, and holds for that only",
-			 bench_golden_get(&c->golden, "impair"));
+		         bench_golden_get(&c->golden, "impair"));
 		return -EINVAL;
 	}
 	fos_impair_spec_init(&none);
@@ -300,8 +302,8 @@ int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec
 		judge(&r, lossless, out);
 		if (lossless)
 			rc = lines_hold(&c->golden, r.record,
-					GOLDEN_IGNORE_ENDS | GOLDEN_IGNORE_UDP | GOLDEN_IGNORE_EMPTY,
-					r.ref, &r.check, out);
+			                GOLDEN_IGNORE_ENDS | GOLDEN_IGNORE_UDP | GOLDEN_IGNORE_EMPTY, r.ref, &r.check,
+			                out);
 		if (rc)
 			snprintf(err, errlen, "comparing: %s", strerror(-rc));
 		if (lossless) { /* lines of UDP were left out */

@@ -85,7 +85,7 @@ static void wait_until(uint64_t at_ns)
 
 /* Hands over what is due, as many as are; a batch is what has come meanwhile. */
 static int feed_paced(struct fos_worker *w, const struct fos_frames *f, const struct bench_pace *pace,
-		      struct fos_batch *b, struct bench_hist *latency)
+                      struct fos_batch *b, struct bench_hist *latency)
 {
 	uint64_t start = bench_now_ns(), bytes = 0, at[FOS_BATCH_MAX];
 	int rc = 0;
@@ -138,8 +138,8 @@ static json_t *module_reports(const struct fos_worker *w)
 	return bench_report_json_take(&r);
 }
 
-int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, const struct bench_pace *pace, bool reports,
-	       struct bench_hist *latency, struct bench_pass *out, char *err, size_t errlen)
+int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, const struct bench_pace *pace,
+               bool reports, struct bench_hist *latency, struct bench_pass *out, char *err, size_t errlen)
 {
 	const struct fos_frames *f = &p->schedule.frames;
 	struct fos_batch *b = malloc(sizeof(*b));
@@ -185,8 +185,8 @@ static void quantiles(struct bench_ns *ns, const struct bench_hist *h)
 }
 
 /* Memory is looked at some hundred times in a pass: often enough to see its peak, too rarely to be felt. */
-static int feed_closely(struct fos_worker *w, const struct fos_frames *f, struct fos_batch *b, struct bench_hist *service,
-			uint64_t *peak)
+static int feed_closely(struct fos_worker *w, const struct fos_frames *f, struct fos_batch *b,
+                        struct bench_hist *service, uint64_t *peak)
 {
 	size_t every = f->n / 256 / FOS_BATCH_MAX + 1, batches = 0;
 	int rc = 0;
@@ -209,7 +209,7 @@ static int feed_closely(struct fos_worker *w, const struct fos_frames *f, struct
 }
 
 int bench_detail(const struct bench_prepared *p, const struct bench_point *pt, struct bench_run *run, char *err,
-		 size_t errlen)
+                 size_t errlen)
 {
 	struct bench_hist *h = calloc(2, sizeof(*h)); /* service, waits */
 	struct fos_batch *b = malloc(sizeof(*b));
@@ -239,7 +239,7 @@ int bench_detail(const struct bench_prepared *p, const struct bench_point *pt, s
 		run->memory.peak_anon_bytes = peak;
 		run->memory.held_peak_bytes = st.held_peak_bytes;
 		run->memory.bytes_per_session =
-			st.sessions_peak ? (double)(peak - before) / (double)st.sessions_peak : 0;
+		    st.sessions_peak ? (double)(peak - before) / (double)st.sessions_peak : 0;
 	}
 	fos_worker_destroy(w);
 	free(b);

@@ -24,18 +24,18 @@ struct bench_pace {
 struct bench_pass {
 	double seconds; /* from the first packet to the end of the last stream */
 	struct fos_worker_stats stats;
-	int finish;     /* what the modules' finish said: 0 or a negative errno */
+	int finish; /* what the modules' finish said: 0 or a negative errno */
 	char finish_text[256];
 	json_t *modules; /* their reports by name; NULL unless asked for */
 };
 
 /* One timed pass. `latency`, where not NULL, gets the time from each packet's intended arrival to the end of its batch. */
-int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, const struct bench_pace *pace, bool reports,
-	       struct bench_hist *latency, struct bench_pass *out, char *err, size_t errlen);
+int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, const struct bench_pace *pace,
+               bool reports, struct bench_hist *latency, struct bench_pass *out, char *err, size_t errlen);
 
 /* A pass that looks closer: processing time per packet, waits for holes, memory. Fills service_ns, hol_wait_ns and memory of the
  * run. */
 int bench_detail(const struct bench_prepared *p, const struct bench_point *pt, struct bench_run *run, char *err,
-		 size_t errlen);
+                 size_t errlen);
 
 #endif

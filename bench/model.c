@@ -68,8 +68,8 @@ static int run(char *const argv[], const char *path, char *err, size_t errlen)
 	return -EIO;
 }
 
-static int ask(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, char *oracle, char *in, char *lines,
-	       char *err, size_t errlen)
+static int ask(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, char *oracle, char *in,
+               char *lines, char *err, size_t errlen)
 {
 	bool verify = bench_verify_checksums(o, spec);
 	char wait[64];
@@ -78,15 +78,23 @@ static int ask(const struct bench_engine_opts *o, const struct fos_impair_spec *
 
 	bench_hole_wait(o, spec, &packets, &ns);
 	bench_hole_wait_text(packets, ns, wait, sizeof(wait));
-	char *argv[] = { (char *)"python3", oracle, (char *)"--checksum", (char *)(verify ? "verify" : "ignore"),
-			 (char *)"--overlap", (char *)fos_overlap_name(o->overlap), (char *)"--hole-wait", wait, in,
-			 o->vlan_key ? (char *)"--vlan-key" : NULL, NULL };
+	char *argv[] = { (char *)"python3",
+		         oracle,
+		         (char *)"--checksum",
+		         (char *)(verify ? "verify" : "ignore"),
+		         (char *)"--overlap",
+		         (char *)fos_overlap_name(o->overlap),
+		         (char *)"--hole-wait",
+		         wait,
+		         in,
+		         o->vlan_key ? (char *)"--vlan-key" : NULL,
+		         NULL };
 
 	return run(argv, lines, err, errlen);
 }
 
 int bench_model_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
-		    struct bench_golden *out, char *err, size_t errlen)
+                    struct bench_golden *out, char *err, size_t errlen)
 {
 	const char *tmp = getenv("TMPDIR");
 	char oracle[PATH_MAX], dir[PATH_MAX], in[PATH_MAX + 16], lines[PATH_MAX + 16];

@@ -13,6 +13,6 @@
 
 /* The model's lines for these frames. -ENOENT: there is no oracle or no python3 here; -EIO: it failed; err has a line. */
 int bench_model_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
-		    struct bench_golden *out, char *err, size_t errlen);
+                    struct bench_golden *out, char *err, size_t errlen);
 
 #endif

@@ -98,8 +98,9 @@ static int apply(struct bench_point *pt, const char *name, const char *value, ch
 	if (rc == -ENOENT) {
 		bool own = strcmp(name, "sessions") == 0 || strcmp(name, "seeds") == 0;
 
-		snprintf(err, errlen, own ? "--sweep %s: use --%s" : "--sweep %s: no option of an impairment or of the engine",
-			 name, name);
+		snprintf(err, errlen,
+		         own ? "--sweep %s: use --%s" : "--sweep %s: no option of an impairment or of the engine", name,
+		         name);
 		rc = -EINVAL;
 	}
 	return rc ? rc : bench_pairs_set_text(&pt->axes, name, value);
@@ -107,7 +108,7 @@ static int apply(struct bench_point *pt, const char *name, const char *value, ch
 
 /* Point number `n` of the product of all axes. */
 static int make(struct bench_point *pt, const struct bench_opts *o, const struct axis *axes, size_t n, char *err,
-		size_t errlen)
+                size_t errlen)
 {
 	char seed[32];
 	int rc = fos_impair_spec_copy(&pt->impair, &o->impair);

@@ -12,10 +12,10 @@
 #include "result.h"
 
 struct bench_point {
-	uint64_t sessions;              /* 0: the trace as it is */
+	uint64_t sessions; /* 0: the trace as it is */
 	struct fos_impair_spec impair;
 	struct bench_engine_opts engine;
-	struct bench_pairs axes;        /* the swept options and their values here */
+	struct bench_pairs axes; /* the swept options and their values here */
 };
 
 struct bench_points {

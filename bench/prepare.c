@@ -14,7 +14,7 @@
 
 /* Made-up sessions: as many as --sessions says, else as the spec does. */
 static int source_gen(struct bench_source *s, const struct bench_opts *o, const struct bench_point *pt, char *err,
-		      size_t errlen)
+                      size_t errlen)
 {
 	struct fos_gen_spec spec;
 	int rc = fos_gen_parse(o->gen, &spec, err, errlen);
@@ -30,13 +30,13 @@ static int source_gen(struct bench_source *s, const struct bench_opts *o, const 
 	}
 	if (rc)
 		snprintf(err, errlen, "--gen %s: %s", o->gen,
-			 rc == -ENOMEM ? "does not fit into memory" : strerror(-rc));
+		         rc == -ENOMEM ? "does not fit into memory" : strerror(-rc));
 	s->generated = true;
 	return rc;
 }
 
 static int source_trace(struct bench_source *s, const struct bench_point *pt, const struct bench_trace *trace,
-			uint64_t target, char *err, size_t errlen)
+                        uint64_t target, char *err, size_t errlen)
 {
 	struct fos_scale_opts opts = { .sessions = pt->sessions, .seed = pt->impair.seed, .target_packets = target };
 	struct fos_scale_info info;
@@ -54,10 +54,10 @@ static int source_trace(struct bench_source *s, const struct bench_point *pt, co
 	}
 	if (rc)
 		snprintf(err, errlen, "--sessions %llu: %s", (unsigned long long)pt->sessions,
-			 rc == -ENODATA  ? "the trace has no TCP session"
-			 : rc == -ENOMEM ? "does not fit into memory"
-			 : rc == -ERANGE ? "more hosts than there are addresses"
-					 : strerror(-rc));
+		         rc == -ENODATA  ? "the trace has no TCP session"
+		         : rc == -ENOMEM ? "does not fit into memory"
+		         : rc == -ERANGE ? "more hosts than there are addresses"
+		                         : strerror(-rc));
 	return rc;
 }
 
@@ -88,21 +88,22 @@ static int check_truncate(const struct fos_frames *in, const struct bench_point 
 	if (rc < 0)
 		snprintf(err, errlen, "--truncate: %s", strerror(-rc));
 	else if (c.invalid)
-		snprintf(err, errlen,
-			 "--truncate: %llu of %llu checksums in the trace are wrong, and a packet that is cut short cannot "
-			 "be verified: use --checksum ignore",
-			 (unsigned long long)c.invalid, (unsigned long long)c.checked);
+		snprintf(
+		    err, errlen,
+		    "--truncate: %llu of %llu checksums in the trace are wrong, and a packet that is cut short cannot "
+		    "be verified: use --checksum ignore",
+		    (unsigned long long)c.invalid, (unsigned long long)c.checked);
 	return rc < 0 ? rc : c.invalid ? -EINVAL : 0;
 }
 
 int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
-		  const struct bench_trace *trace, uint64_t target, char *err, size_t errlen)
+                  const struct bench_trace *trace, uint64_t target, char *err, size_t errlen)
 {
 	int rc;
 
 	memset(p, 0, sizeof(*p));
 	rc = o->gen ? source_gen(&p->source, o, pt, err, errlen)
-		    : source_trace(&p->source, pt, trace, target, err, errlen);
+	            : source_trace(&p->source, pt, trace, target, err, errlen);
 	if (rc == 0)
 		rc = bench_check_corrupt(p->source.frames, &pt->impair, err, errlen);
 	if (rc == 0)

@@ -13,7 +13,7 @@
 
 /* Packets of a point before the impairment. */
 struct bench_source {
-	struct fos_port *port;    /* owns what `own` points to; NULL: the trace's frames as they are */
+	struct fos_port *port; /* owns what `own` points to; NULL: the trace's frames as they are */
 	struct fos_frames own;
 	const struct fos_frames *frames;
 	uint64_t distinct_payload_bytes; /* 0: all that there is */
@@ -27,7 +27,7 @@ struct bench_prepared {
 
 /* `trace` is NULL for --gen. `target` is how many packets every point of the sweep should have, 0: as it comes. */
 int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
-		  const struct bench_trace *trace, uint64_t target, char *err, size_t errlen);
+                  const struct bench_trace *trace, uint64_t target, char *err, size_t errlen);
 void bench_prepared_free(struct bench_prepared *p);
 
 /* Are bytes changed that the reference must have, too (checksum=fix)? */
@@ -36,6 +36,6 @@ bool bench_changes_bytes(const struct fos_impair_spec *spec);
 /* Records what the engine delivers of the point's packets, holds it against the reference and fills run->streams and
  * run->udp. `first` gets the first difference, "" when there is none. */
 int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
-		 struct bench_run *run, char *first, size_t firstlen, char *err, size_t errlen);
+                 struct bench_run *run, char *first, size_t firstlen, char *err, size_t errlen);
 
 #endif

@@ -155,8 +155,9 @@ static void record_data(void *self, struct fos_stream *s)
 			r->failed = true;
 			break;
 		}
-		st->span[st->spans++] = (struct bench_span){ .off = p.off, .data = lasting(r, pkt, run, n),
-							     .frame = pkt->f.num, .len = (uint32_t)n };
+		st->span[st->spans++] = (struct bench_span){
+			.off = p.off, .data = lasting(r, pkt, run, n), .frame = pkt->f.num, .len = (uint32_t)n
+		};
 		st->bytes += n;
 		fos_sp_advance(&p, (int64_t)n);
 	}
@@ -255,7 +256,7 @@ static uint64_t seen_to(const struct bench_stream *st)
 }
 
 static void keep_late(struct bench_record *r, const struct bench_stream *st, uint64_t off, const uint8_t *data,
-		      uint32_t len)
+                      uint32_t len)
 {
 	uint8_t *copy;
 
@@ -264,9 +265,8 @@ static void keep_late(struct bench_record *r, const struct bench_stream *st, uin
 		return;
 	}
 	memcpy(copy, data, len);
-	r->late[r->lates++] = (struct bench_late){
-		.stream = (size_t)(st - r->stream), .off = off, .data = copy, .len = len
-	};
+	r->late[r->lates++] =
+	    (struct bench_late){ .stream = (size_t)(st - r->stream), .off = off, .data = copy, .len = len };
 }
 
 void bench_record_late_done(struct bench_record *r)
@@ -303,7 +303,7 @@ static void udp_add(struct bench_record *r, struct bench_udp_flow *u, const stru
 
 	if (!room(&u->digest, u->datagrams, &u->slots, sizeof(*u->digest), 4) ||
 	    !EVP_Digest(p->app ? p->app : (const uint8_t *)"", p->app_len, u->digest[u->datagrams], &n, EVP_sha256(),
-			NULL)) {
+	                NULL)) {
 		r->failed = true;
 		return;
 	}
@@ -367,8 +367,8 @@ static const struct fos_module record_module = {
 	.session_close = record_session_close,
 };
 
-int bench_record_attach(struct bench_record *r, struct fos_worker *w, int flow, unsigned stage, const char *level, char *err,
-			size_t errlen)
+int bench_record_attach(struct bench_record *r, struct fos_worker *w, int flow, unsigned stage, const char *level,
+                        char *err, size_t errlen)
 {
 	attaching = r;
 	return fos_worker_add_module(w, flow, stage, &record_module, NULL, level, err, errlen);

@@ -38,8 +38,8 @@ struct bench_stream {
 	bool mid;           /* started without a SYN */
 	bool conflict;      /* different bytes came for one place */
 	enum fos_end end;
-	uint64_t bytes;     /* delivered */
-	uint64_t needless;  /* bytes that came and were reported as a gap without a cap or a time-out */
+	uint64_t bytes;    /* delivered */
+	uint64_t needless; /* bytes that came and were reported as a gap without a cap or a time-out */
 	struct bench_span *span;
 	struct bench_gap *gap;
 	uint32_t spans, span_slots, gaps, gap_slots;
@@ -53,7 +53,7 @@ struct bench_udp_flow {
 	uint64_t datagrams, bytes;
 	uint8_t (*digest)[32]; /* SHA-256 of each datagram */
 	size_t slots;
-	uint8_t sha256[32];    /* over the sorted digests; after bench_record_hash() */
+	uint8_t sha256[32]; /* over the sorted digests; after bench_record_hash() */
 };
 
 /* Late bytes for a place whose delivery was not seen yet: modules are told of late bytes at once, of others at the end of a batch. */
@@ -67,23 +67,23 @@ struct bench_late {
 struct bench_record {
 	struct bench_stream *stream; /* sorted by key, side and use after bench_record_done() */
 	size_t streams, stream_slots;
-	struct bench_udp_flow *udp;  /* likewise */
+	struct bench_udp_flow *udp; /* likewise */
 	size_t udps, udp_slots;
-	uint32_t *index;             /* session * 2 + side -> stream + 1; or, for UDP, -> udp + 1 */
+	uint32_t *index; /* session * 2 + side -> stream + 1; or, for UDP, -> udp + 1 */
 	size_t indexes;
-	uint8_t **copy;              /* copies of datagrams that were fragments */
+	uint8_t **copy; /* copies of datagrams that were fragments */
 	size_t copies, copy_slots;
-	struct bench_late *late;     /* until bench_record_done() */
+	struct bench_late *late; /* until bench_record_done() */
 	size_t lates, late_slots;
-	bool failed;                 /* no memory: it is not complete */
+	bool failed; /* no memory: it is not complete */
 };
 
 struct bench_record *bench_record_new(void);
 void bench_record_free(struct bench_record *r); /* NULL is no record */
 
 /* Makes the record a module of stage `stage` of a flow of the worker; it must outlive the worker. */
-int bench_record_attach(struct bench_record *r, struct fos_worker *w, int flow, unsigned stage, const char *level, char *err,
-			size_t errlen);
+int bench_record_attach(struct bench_record *r, struct fos_worker *w, int flow, unsigned stage, const char *level,
+                        char *err, size_t errlen);
 
 /* The first part of bench_record_done(): what was late is held against what was delivered. */
 void bench_record_late_done(struct bench_record *r);

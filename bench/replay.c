@@ -36,7 +36,7 @@ int bench_trace_sha256(const char *path, char text[65])
 }
 
 int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (*progress)(void *, uint64_t), void *arg,
-		     char *err, size_t errlen)
+                     char *err, size_t errlen)
 {
 	const char *slash = strrchr(path, '/');
 	int rc;
@@ -105,9 +105,10 @@ int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spe
 	}
 	if (c.invalid) {
 		snprintf(err, errlen,
-			 "--corrupt: %llu of %llu checksums in the trace are wrong already (offload?), so a corrupted packet "
-			 "could not be told from them: use --corrupt P%%,checksum=fix",
-			 (unsigned long long)c.invalid, (unsigned long long)c.checked);
+		         "--corrupt: %llu of %llu checksums in the trace are wrong already (offload?), so a corrupted "
+		         "packet "
+		         "could not be told from them: use --corrupt P%%,checksum=fix",
+		         (unsigned long long)c.invalid, (unsigned long long)c.checked);
 		return -EINVAL;
 	}
 	return 0;
@@ -130,7 +131,7 @@ static int measure(struct bench_schedule *s, char *err, size_t errlen)
 }
 
 int bench_schedule_make(struct bench_schedule *s, const struct fos_frames *in, const struct fos_impair_spec *spec,
-			char *err, size_t errlen)
+                        char *err, size_t errlen)
 {
 	struct fos_port *mem;
 	int rc;
@@ -171,8 +172,9 @@ void bench_schedule_free(struct bench_schedule *s)
 	memset(s, 0, sizeof(*s));
 }
 
-int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, struct bench_record *record,
-		      const struct fos_worker_config *base, struct fos_worker **out, char *err, size_t errlen)
+int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec,
+                      struct bench_record *record, const struct fos_worker_config *base, struct fos_worker **out,
+                      char *err, size_t errlen)
 {
 	struct fos_worker_config cfg = { 0 };
 	int rc;
@@ -227,7 +229,7 @@ int bench_feed(struct fos_worker *w, const struct fos_frame *v, size_t n)
 }
 
 int bench_record_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
-		     struct bench_record **out, struct fos_worker_stats *st, char *err, size_t errlen)
+                     struct bench_record **out, struct fos_worker_stats *st, char *err, size_t errlen)
 {
 	struct bench_engine_opts plain = *o;
 	struct fos_worker *w;

@@ -24,7 +24,7 @@ enum { BENCH_STAGES_MAX = 16 };
 /* How the engine is set up: options that all programs have. */
 struct bench_engine_opts {
 	enum fos_overlap overlap;
-	bool verify;           /* --checksum verify */
+	bool verify; /* --checksum verify */
 	bool checksum_given;
 	bool vlan_key;
 	const char *level;     /* of the stages; NULL: what each module says */
@@ -32,7 +32,7 @@ struct bench_engine_opts {
 	uint64_t hole_ns;
 	const char *stage[BENCH_STAGES_MAX];
 	unsigned stages;
-	const char *filter;    /* of the flow, or NULL */
+	const char *filter; /* of the flow, or NULL */
 };
 
 /* The options' names, metas and help lines, ended by name NULL; and setting one: -ENOENT: none of these. */
@@ -44,22 +44,22 @@ int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const c
 
 /* What --hole-wait comes to beside an impairment: raised to its depth and delay. */
 void bench_hole_wait(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, uint32_t *packets,
-		     uint64_t *ns);
+                     uint64_t *ns);
 /* The same as text, as it stands in golden files: "1024", "5ms", "1024,5ms". */
 void bench_hole_wait_text(uint32_t packets, uint64_t ns, char *buf, size_t len);
 
 /* A trace in memory. */
 struct bench_trace {
-	struct fos_port *port;   /* its bytes */
+	struct fos_port *port; /* its bytes */
 	struct fos_frames frames;
-	char name[256];          /* file name without folders */
-	char sha256[65];         /* of the file; "" when not asked for or not a file */
-	bool damaged;            /* frames hold what came before; frames.error says what is wrong */
+	char name[256];  /* file name without folders */
+	char sha256[65]; /* of the file; "" when not asked for or not a file */
+	bool damaged;    /* frames hold what came before; frames.error says what is wrong */
 };
 
 /* Reads a whole trace. Damage is no failure: see `damaged`. progress may be NULL. */
 int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (*progress)(void *, uint64_t), void *arg,
-		     char *err, size_t errlen);
+                     char *err, size_t errlen);
 void bench_trace_free(struct bench_trace *t);
 
 /* SHA-256 of a file as text. 0 or -EIO. */
@@ -68,14 +68,15 @@ int bench_trace_sha256(const char *path, char text[65]);
 /* What an impairment made of frames. */
 struct bench_schedule {
 	struct fos_frames frames;
-	struct fos_port *port;   /* owns changed bytes, knows the notes; NULL when nothing is impaired: `frames` are the input's */
+	struct fos_port
+	    *port; /* owns changed bytes, knows the notes; NULL when nothing is impaired: `frames` are the input's */
 	struct fos_impair_stats stats;
 	struct fos_reorder_metrics metrics;
 };
 
 /* Runs the impairment over `in`. With an inactive spec the frames are those of `in`. */
 int bench_schedule_make(struct bench_schedule *s, const struct fos_frames *in, const struct fos_impair_spec *spec,
-			char *err, size_t errlen);
+                        char *err, size_t errlen);
 void bench_schedule_free(struct bench_schedule *s);
 
 /* Are packets with a wrong checksum dropped? As the options say; where they do not, with corrupted packets whose checksum is not
@@ -86,14 +87,15 @@ bool bench_verify_checksums(const struct bench_engine_opts *o, const struct fos_
 int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spec *spec, char *err, size_t errlen);
 
 /* A worker with one flow and the options' stages; `record`, where not NULL, stands in the first stage beside them. */
-int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, struct bench_record *record,
-		      const struct fos_worker_config *base, struct fos_worker **out, char *err, size_t errlen);
+int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec,
+                      struct bench_record *record, const struct fos_worker_config *base, struct fos_worker **out,
+                      char *err, size_t errlen);
 
 /* Runs all frames through a worker, ends it; no clock is read. 0 or -ENOMEM. */
 int bench_feed(struct fos_worker *w, const struct fos_frame *v, size_t n);
 
 /* Records what the engine delivers of these frames, without the options' stages. `st` may be NULL. */
 int bench_record_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
-		     struct bench_record **out, struct fos_worker_stats *st, char *err, size_t errlen);
+                     struct bench_record **out, struct fos_worker_stats *st, char *err, size_t errlen);
 
 #endif

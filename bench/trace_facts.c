@@ -16,10 +16,21 @@ const char *trace_link_name(uint16_t type)
 		uint16_t type;
 		const char *name;
 	} names[] = {
-		{ 0, "BSD loopback" },  { 1, "Ethernet" },           { 9, "PPP" },           { 12, "raw IP" },
-		{ 14, "raw IP" },       { 50, "PPP over serial" },   { 51, "PPPoE" },        { 101, "raw IP" },
-		{ 105, "IEEE 802.11" }, { 108, "OpenBSD loopback" }, { 113, "Linux cooked" }, { 127, "802.11 radiotap" },
-		{ 228, "IPv4" },        { 229, "IPv6" },             { 276, "Linux cooked v2" },
+		{ 0, "BSD loopback" },
+		{ 1, "Ethernet" },
+		{ 9, "PPP" },
+		{ 12, "raw IP" },
+		{ 14, "raw IP" },
+		{ 50, "PPP over serial" },
+		{ 51, "PPPoE" },
+		{ 101, "raw IP" },
+		{ 105, "IEEE 802.11" },
+		{ 108, "OpenBSD loopback" },
+		{ 113, "Linux cooked" },
+		{ 127, "802.11 radiotap" },
+		{ 228, "IPv4" },
+		{ 229, "IPv6" },
+		{ 276, "Linux cooked v2" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -31,7 +42,7 @@ const char *trace_link_name(uint16_t type)
 const char *trace_encap_name(unsigned bit)
 {
 	static const char *const names[TRACE_ENCAPS] = { "vlan",   "qinq",  "mpls",   "pppoe", "ipip",   "gre",
-							  "erspan", "vxlan", "geneve", "gtp",   "teredo", "l2tp" };
+		                                         "erspan", "vxlan", "geneve", "gtp",   "teredo", "l2tp" };
 
 	return bit < TRACE_ENCAPS ? names[bit] : NULL;
 }
@@ -96,7 +107,7 @@ static void count_streams(struct trace_facts *f, const struct bench_record *r)
 }
 
 int trace_facts_make(struct trace_facts *f, const struct fos_frames *frames, const struct bench_engine_opts *o,
-		     void (*progress)(void *, uint64_t, uint64_t, const char *), void *arg, char *err, size_t errlen)
+                     void (*progress)(void *, uint64_t, uint64_t, const char *), void *arg, char *err, size_t errlen)
 {
 	struct bench_record *record;
 	uint64_t before = 0;

@@ -43,7 +43,7 @@ static void print_time(const struct trace_facts *f, FILE *out)
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	put_name(out, "duration");
 	fprintf(out, "%" PRIu64 ".%06" PRIu64 " s%s%s\n", ns / 1000000000, ns % 1000000000 / 1000,
-		*text ? ", from " : "", text);
+	        *text ? ", from " : "", text);
 	row_if(out, "backwards", f->backwards, "packets have a time before the one in front of them");
 }
 
@@ -117,7 +117,7 @@ void trace_facts_print(const struct trace_facts *f, const struct bench_trace *t,
 	row_if(out, "whole again", e->frag.datagrams, "datagrams of fragments");
 	put_name(out, "checksums wrong");
 	fprintf(out, "%" PRIu64 " of %" PRIu64 "%s\n", f->checksums_wrong, f->checksums,
-		f->checksums_wrong && f->checksums_wrong > f->checksums / 10 ? " (offload?)" : "");
+	        f->checksums_wrong && f->checksums_wrong > f->checksums / 10 ? " (offload?)" : "");
 }
 
 static json_t *number(uint64_t v)

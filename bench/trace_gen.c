@@ -103,8 +103,9 @@ int trace_gen(int argc, char **argv)
 	struct cli_program p = {
 		.name = "flowos-trace gen",
 		.usage = "flowos-trace gen [--sessions N] [--bytes N] [--mss N] ... -o FILE",
-		.about = "Makes up TCP sessions: handshakes, requests, data, ACKs and closes, every payload byte known by a\n"
-			 "formula. Writes pcapng; the file appears whole or not at all. Counts take k and M.",
+		.about = "Makes up TCP sessions: handshakes, requests, data, ACKs and closes, every payload byte known "
+		         "by a\n"
+		         "formula. Writes pcapng; the file appears whole or not at all. Counts take k and M.",
 		.options = options,
 		.set = set,
 		.arg = &g,

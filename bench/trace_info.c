@@ -64,8 +64,9 @@ int trace_info(int argc, char **argv)
 	struct cli_program p = {
 		.name = "flowos-trace info",
 		.usage = "flowos-trace info TRACE [--json FILE]",
-		.about = "Tells what is in a trace: packets, sessions, reordering, gaps. Of a damaged trace, what comes before the\n"
-			 "damage (exit status 1).",
+		.about = "Tells what is in a trace: packets, sessions, reordering, gaps. Of a damaged trace, what "
+		         "comes before the\n"
+		         "damage (exit status 1).",
 		.options = options,
 		.engine = &engine,
 		.set = set,

@@ -65,7 +65,7 @@ int trace_job_status(struct trace_job *j)
 	if (!j->trace.damaged)
 		return CLI_DONE;
 	cli_fail(j->program, "%s; the result is partial: of the %zu packets before that", j->trace.frames.error,
-		 j->trace.frames.n);
+	         j->trace.frames.n);
 	return CLI_FAILED;
 }
 
@@ -82,7 +82,7 @@ static const char *scale_error(int rc)
 	return rc == -ENODATA  ? "the trace has no TCP session"
 	       : rc == -ENOMEM ? "does not fit into memory"
 	       : rc == -ERANGE ? "more hosts than there are addresses"
-			       : strerror(-rc);
+	                       : strerror(-rc);
 }
 
 int trace_job_scale(struct trace_job *j, uint64_t sessions, uint64_t seed, bool once)
@@ -107,7 +107,8 @@ int trace_job_scale(struct trace_job *j, uint64_t sessions, uint64_t seed, bool 
 	return -1;
 }
 
-int trace_job_write(struct trace_job *j, const struct fos_frames *frames, const struct fos_port *notes, const char *path)
+int trace_job_write(struct trace_job *j, const struct fos_frames *frames, const struct fos_port *notes,
+                    const char *path)
 {
 	struct fos_port *out;
 	char note[512];

@@ -27,7 +27,7 @@ struct trace_job {
 	const struct cli_program *program;
 	struct bench_progress progress;
 	struct bench_trace trace;
-	struct fos_port *scaled;         /* multiplied sessions; NULL: the trace as it is */
+	struct fos_port *scaled; /* multiplied sessions; NULL: the trace as it is */
 	struct fos_frames scaled_frames;
 	struct fos_scale_info scale;
 	const struct fos_frames *frames; /* what there is to write */
@@ -46,7 +46,7 @@ int trace_job_scale(struct trace_job *j, uint64_t sessions, uint64_t seed, bool 
 /* Writes frames to a pcapng file that appears whole or not at all; `notes`, where it is not NULL, is an impairment's port that
  * knows what was done to them. -1 or an exit status. */
 int trace_job_write(struct trace_job *j, const struct fos_frames *frames, const struct fos_port *notes,
-		    const char *path);
+                    const char *path);
 
 /* Shows progress: `done` of `total` packets. */
 void trace_job_progress(struct trace_job *j, uint64_t done, uint64_t total, const char *what);

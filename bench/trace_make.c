@@ -87,9 +87,12 @@ int trace_scale(int argc, char **argv)
 	struct cli_program p = {
 		.name = "flowos-trace scale",
 		.usage = "flowos-trace scale TRACE --sessions N -o FILE [--seed N]",
-		.about = "Multiplies the TCP sessions of TRACE by rewriting addresses and sequence numbers, or samples them, and\n"
-			 "writes the packets that flowos-bench -r TRACE --sessions N runs: with fewer sessions than TRACE has, in\n"
-			 "waves, so that there are about as many packets. Writes pcapng; the file appears whole or not at all.",
+		.about = "Multiplies the TCP sessions of TRACE by rewriting addresses and sequence numbers, or samples "
+		         "them, and\n"
+		         "writes the packets that flowos-bench -r TRACE --sessions N runs: with fewer sessions than "
+		         "TRACE has, in\n"
+		         "waves, so that there are about as many packets. Writes pcapng; the file appears whole or not "
+		         "at all.",
 		.options = scale_options,
 		.set = set,
 		.arg = &m,
@@ -122,12 +125,13 @@ static void say_impaired(const struct make *m, const struct bench_schedule *s, c
 	if (strcmp(m->output, "-") == 0)
 		return;
 	fos_impair_spec_text(spec, text, sizeof(text));
-	printf("%s: %llu packets of %llu (%s): %llu lost, %llu sent again, %llu doubled, %llu corrupted, %llu truncated, "
-	       "%llu selected for reordering, %llu reordered (RFC 4737), extent at most %llu\n",
-	       m->output, (unsigned long long)s->frames.n, (unsigned long long)t->packets, text,
-	       (unsigned long long)t->lost, (unsigned long long)t->retransmitted, (unsigned long long)t->duplicated,
-	       (unsigned long long)t->corrupted, (unsigned long long)t->truncated, (unsigned long long)t->selected,
-	       (unsigned long long)s->metrics.reordered, (unsigned long long)s->metrics.max_extent);
+	printf(
+	    "%s: %llu packets of %llu (%s): %llu lost, %llu sent again, %llu doubled, %llu corrupted, %llu truncated, "
+	    "%llu selected for reordering, %llu reordered (RFC 4737), extent at most %llu\n",
+	    m->output, (unsigned long long)s->frames.n, (unsigned long long)t->packets, text,
+	    (unsigned long long)t->lost, (unsigned long long)t->retransmitted, (unsigned long long)t->duplicated,
+	    (unsigned long long)t->corrupted, (unsigned long long)t->truncated, (unsigned long long)t->selected,
+	    (unsigned long long)s->metrics.reordered, (unsigned long long)s->metrics.max_extent);
 }
 
 static int impair(const struct cli_program *p, const struct make *m, const char *trace)
@@ -143,7 +147,7 @@ static int impair(const struct cli_program *p, const struct make *m, const char 
 	if (rc < 0 && m->sessions)
 		rc = trace_job_scale(&j, m->sessions, p->impair->seed, m->once);
 	if (rc < 0 && (bench_check_corrupt(j.frames, p->impair, err, sizeof(err)) ||
-		       bench_schedule_make(&s, j.frames, p->impair, err, sizeof(err))))
+	               bench_schedule_make(&s, j.frames, p->impair, err, sizeof(err))))
 		rc = cli_fail(p, "%s", err);
 	if (rc < 0)
 		rc = trace_job_write(&j, &s.frames, s.port, m->output);
@@ -163,8 +167,10 @@ int trace_impair(int argc, char **argv)
 	struct cli_program p = {
 		.name = "flowos-trace impair",
 		.usage = "flowos-trace impair TRACE -o FILE [impairments]",
-		.about = "The impairment layer alone: writes exactly the packets that flowos-bench with the same options feeds the\n"
-			 "engine, as pcapng, each impaired one with a comment that says what was done to it and its number in TRACE.",
+		.about = "The impairment layer alone: writes exactly the packets that flowos-bench with the same "
+		         "options feeds the\n"
+		         "engine, as pcapng, each impaired one with a comment that says what was done to it and its "
+		         "number in TRACE.",
 		.options = impair_options,
 		.impair = &spec,
 		.set = set,

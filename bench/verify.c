@@ -20,7 +20,7 @@ struct verify {
 	const struct bench_prepared *p;
 	const struct bench_opts *o;
 	const struct bench_point *pt;
-	struct bench_record *record; /* of the impaired packets */
+	struct bench_record *record;   /* of the impaired packets */
 	struct bench_schedule changed; /* the reference's packets, where bytes were changed */
 	struct bench_check check;
 	const char *reference;
@@ -151,7 +151,7 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 
 	if (rc) {
 		fprintf(stderr, "flowos-bench: %zu conflicted streams could not be held against the model: %s\n",
-			v->check.doubtfuls, why);
+		        v->check.doubtfuls, why);
 		return 0;
 	}
 	rc = lines_of(v->record, &got);
@@ -161,7 +161,8 @@ static int settle_doubts(struct verify *v, const struct bench_record *ref)
 
 		snprintf(name, sizeof(name), "tcp %s #", bench_direction_text(&st->key, st->side, dir, sizeof(dir)));
 		if (!same_lines(&model, &got, name)) {
-			snprintf(what, sizeof(what), "%s: the trace is in conflict, and this is not what the model makes of it", name);
+			snprintf(what, sizeof(what),
+			         "%s: the trace is in conflict, and this is not what the model makes of it", name);
 			bench_check_condemn(&v->check, what);
 		}
 	}
@@ -226,7 +227,7 @@ static int against_clean(struct verify *v)
 
 	if (rc == 0)
 		rc = fos_impair_spec_lossless(&v->pt->impair) ? bench_check(ref, v->record, &v->check)
-							      : bench_check_lossy(ref, v->record, &v->check);
+		                                              : bench_check_lossy(ref, v->record, &v->check);
 	v->reference = "clean";
 	if (rc == 0 && v->check.doubtfuls)
 		rc = settle_doubts(v, ref);
@@ -254,7 +255,7 @@ static bool formula_right(const struct bench_stream *st, const struct fos_gen_sp
 
 /* Fills the check: bytes are held against their place from the SYN on. */
 static void hold_formula(struct bench_check *c, const struct bench_record *r, const struct fos_gen_spec *g,
-			 uint64_t sessions)
+                         uint64_t sessions)
 {
 	uint64_t wrong = 0, whole = 0;
 
@@ -281,7 +282,7 @@ static void hold_formula(struct bench_check *c, const struct bench_record *r, co
 		wrong++;
 		if (!c->first[0])
 			snprintf(c->first, sizeof(c->first), "tcp %s #%u: not the bytes of the formula",
-				 bench_direction_text(&st->key, st->side, text, sizeof(text)), st->use);
+			         bench_direction_text(&st->key, st->side, text, sizeof(text)), st->use);
 	}
 	c->identical = whole;
 	c->differ = wrong;
@@ -362,9 +363,10 @@ static int check_reference(struct verify *v)
 
 	if (v->pt->engine.filter && (want == REF_MODEL || want == REF_FORMULA))
 		snprintf(v->err, v->errlen, "--reference %s knows no --flow: use clean",
-			 want == REF_MODEL ? "model" : "formula");
+		         want == REF_MODEL ? "model" : "formula");
 	else if (want == REF_FORMULA && bench_changes_bytes(&v->pt->impair))
-		snprintf(v->err, v->errlen, "--reference formula knows no changed bytes (checksum=fix): use clean or model");
+		snprintf(v->err, v->errlen,
+		         "--reference formula knows no changed bytes (checksum=fix): use clean or model");
 	else
 		return 0;
 	return -EINVAL;
@@ -402,8 +404,9 @@ static int choose(struct verify *v)
 	}
 	if (want == REF_GOLDEN) {
 		snprintf(v->err, v->errlen,
-			 "--reference golden: %s.golden is of other options or another trace (or packets are lost, or sessions multiplied)",
-			 v->o->trace);
+		         "--reference golden: %s.golden is of other options or another trace (or packets are lost, or "
+		         "sessions multiplied)",
+		         v->o->trace);
 		return -EINVAL;
 	}
 	return against_clean(v);
@@ -430,7 +433,7 @@ static int fill(struct verify *v, struct bench_run *run)
 }
 
 int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
-		 struct bench_run *run, char *first, size_t firstlen, char *err, size_t errlen)
+                 struct bench_run *run, char *first, size_t firstlen, char *err, size_t errlen)
 {
 	struct verify v = { .p = p, .o = o, .pt = pt, .err = err, .errlen = errlen };
 	const struct fos_impair_stats *st = &p->schedule.stats;

@@ -41,7 +41,7 @@ static const uint8_t *start_app(const struct fos_pkt *p, const uint8_t *prev, ui
 static bool looks_like_http(const uint8_t *d, uint32_t len)
 {
 	static const char *const begin[] = { "GET ",     "HEAD ",    "POST ",  "PUT ",   "DELETE ",
-					     "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "HTTP/1." };
+		                             "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "HTTP/1." };
 
 	for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
 		size_t n = strlen(begin[i]);

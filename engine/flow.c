@@ -63,8 +63,8 @@ static int parse_levels(struct fos__flow *f, const char *levels, char *err, size
 		enum fos__level_kind kind = kind_of(d->name);
 
 		if (f->n_levels && kind < last) {
-			snprintf(err, errlen, "flow %s: level %s cannot stand behind the ones before it in \"%s\"", f->name,
-				 d->name, levels);
+			snprintf(err, errlen, "flow %s: level %s cannot stand behind the ones before it in \"%s\"",
+			         f->name, d->name, levels);
 			return -EINVAL;
 		}
 		last = kind;
@@ -77,7 +77,7 @@ static int parse_levels(struct fos__flow *f, const char *levels, char *err, size
 }
 
 int fos__flow_init(struct fos__flow *f, const char *name, const char *filter, const char *levels, char *err,
-		   size_t errlen)
+                   size_t errlen)
 {
 	memset(f, 0, sizeof(*f));
 	snprintf(f->name, sizeof(f->name), "%s", name);
@@ -128,7 +128,7 @@ static int check_module(const struct fos__flow *f, unsigned stage, const struct 
 }
 
 int fos__flow_add(struct fos__flow *f, unsigned stage, const struct fos_module *m, const struct fos_module_args *args,
-		  const char *level, char *err, size_t errlen)
+                  const char *level, char *err, size_t errlen)
 {
 	static const struct fos_module_args none;
 	const char *want = level ? level : m->level ? m->level : "app";
@@ -212,7 +212,9 @@ static unsigned canonical(const struct fos_key *k, int side, uint8_t *buf)
 
 	memset(buf, 0, len);
 	if (k->version == 4) {
-		struct iphdr ip = { .version = 4, .ihl = 5, .tot_len = htons((uint16_t)len), .ttl = 64, .protocol = k->proto };
+		struct iphdr ip = {
+			.version = 4, .ihl = 5, .tot_len = htons((uint16_t)len), .ttl = 64, .protocol = k->proto
+		};
 
 		memcpy(&ip.saddr, k->addr[side], 4);
 		memcpy(&ip.daddr, k->addr[!side], 4);

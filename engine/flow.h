@@ -43,15 +43,15 @@ struct fos__flow {
 	struct fos__level level[FOS_LEVELS_MAX];
 	unsigned queue_level[FOS_LEVELS_MAX];
 	struct fos__inst inst[FOS_INSTANCES_MAX]; /* in order of stage */
-	bool udp_streams; /* some module takes UDP as streams */
+	bool udp_streams;                         /* some module takes UDP as streams */
 	bool wants_packets, wants_late, wants_datagrams;
 	size_t queues_off, views_off, size; /* of a session's slab element */
 };
 
 int fos__flow_init(struct fos__flow *f, const char *name, const char *filter, const char *levels, char *err,
-		   size_t errlen);
+                   size_t errlen);
 int fos__flow_add(struct fos__flow *f, unsigned stage, const struct fos_module *m, const struct fos_module_args *args,
-		  const char *level, char *err, size_t errlen);
+                  const char *level, char *err, size_t errlen);
 void fos__flow_free(struct fos__flow *f); /* closes the instances */
 
 /* Lays out sessions; after the last module. Returns their size. */

@@ -160,7 +160,7 @@ void fos__held_put(struct fos__held *h, struct fos__seg *s)
 
 /* Adds a piece of the new segment; *kept is the first one that went in, whose copy of the packet the others share. */
 static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t from, uint64_t to,
-		     const struct fos__seg **kept, unsigned *added)
+                     const struct fos__seg **kept, unsigned *added)
 {
 	const struct fos_pkt *pkt = *kept ? &(*kept)->pkt : in->pkt;
 	const uint8_t *data = *kept ? (*kept)->span.data + (from - (*kept)->from) : in->data + (from - in->from);
@@ -283,7 +283,8 @@ void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t p
 	if (!h->first || h->first->from > ack || h->last->from <= was)
 		return;
 	key.from = was + 1;
-	for (s = RB_NFIND(fos__seg_tree, &h->tree, &key); s && s->from <= ack; s = RB_NEXT(fos__seg_tree, &h->tree, s)) {
+	for (s = RB_NFIND(fos__seg_tree, &h->tree, &key); s && s->from <= ack;
+	     s = RB_NEXT(fos__seg_tree, &h->tree, s)) {
 		if (s->stamped)
 			continue;
 		s->stamped = true;

@@ -26,10 +26,10 @@ struct fos__seg {
 	uint64_t from, to;     /* positions of what it still contributes */
 	uint64_t o_from, o_to; /* as it came, for the overlap policy */
 	uint64_t held_ns;
-	uint64_t stamp_ns;     /* when it was known to be acknowledged */
+	uint64_t stamp_ns; /* when it was known to be acknowledged */
 	uint32_t stamp_pkts;
 	bool stamped;
-	bool first;            /* the first piece of its packet */
+	bool first; /* the first piece of its packet */
 };
 
 RB_HEAD(fos__seg_tree, fos__seg);
@@ -39,8 +39,8 @@ struct fos__held {
 	struct fos__seg *first;
 	struct fos__seg *last;
 	size_t count;
-	size_t bytes;        /* memory: segments, and what was copied for them */
-	uint64_t since_ns;   /* when the first of them came, for a direction that has not started */
+	size_t bytes;      /* memory: segments, and what was copied for them */
+	uint64_t since_ns; /* when the first of them came, for a direction that has not started */
 	uint32_t since_pkts;
 };
 
@@ -54,10 +54,10 @@ struct fos__insert {
 	uint64_t o_from, o_to; /* the segment as it came */
 	const uint8_t *data;   /* the byte at `from` */
 	const struct fos_pkt *pkt;
-	uint64_t held_ns;      /* since when it is held */
-	uint64_t now_ns;       /* for its stamp */
+	uint64_t held_ns; /* since when it is held */
+	uint64_t now_ns;  /* for its stamp */
 	enum fos_overlap policy;
-	uint64_t ack;          /* acknowledged up to here: pieces from before are stamped at once (0: nothing is) */
+	uint64_t ack; /* acknowledged up to here: pieces from before are stamped at once (0: nothing is) */
 	uint32_t pkts;
 	bool first;
 };

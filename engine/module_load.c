@@ -62,8 +62,9 @@ int fos_module_load(const char *name, const struct fos_module **m, char *err, si
 
 	*m = NULL;
 	if (!is_name(name) || !find(name, path, sizeof(path))) {
-		snprintf(err, errlen, "no module \"%s\" (looked for %s.so in FLOWOS_MODULE_PATH, beside the program and in %s)",
-			 name, name, FLOWOS_MODULE_DIR);
+		snprintf(err, errlen,
+		         "no module \"%s\" (looked for %s.so in FLOWOS_MODULE_PATH, beside the program and in %s)",
+		         name, name, FLOWOS_MODULE_DIR);
 		return -ENOENT;
 	}
 	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -76,7 +77,7 @@ int fos_module_load(const char *name, const struct fos_module **m, char *err, si
 
 	if (!found || found->abi != FOS_MODULE_ABI || found->size != sizeof(struct fos_module) || !found->open) {
 		snprintf(err, errlen, "%s: %s", path,
-			 found ? "made for another version of the module interface" : "not a module");
+		         found ? "made for another version of the module interface" : "not a module");
 		dlclose(so);
 		return -EINVAL;
 	}

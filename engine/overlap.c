@@ -16,7 +16,7 @@ static const char *const names[FOS_OVERLAPS] = {
 };
 
 bool fos_overlap_new_wins(enum fos_overlap policy, uint64_t old_from, uint64_t old_to, uint64_t new_from,
-			  uint64_t new_to)
+                          uint64_t new_to)
 {
 	switch (policy) {
 	case FOS_OVERLAP_FIRST:

@@ -53,7 +53,7 @@ static void append(struct fos__queue *q, struct fos_span *sp, uint32_t flags)
 }
 
 static void push_span(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *data,
-		      uint32_t len, uint32_t flags)
+                      uint32_t len, uint32_t flags)
 {
 	struct fos_span *sp = fos__arena_get(&w->arena, sizeof(*sp));
 
@@ -85,7 +85,7 @@ static void push_below(struct fos_worker *w, struct fos__queue *q, const struct 
 
 /* Where each level of the flow starts in the packet, NULL where it does not. */
 static void level_starts(struct fos_session *s, int side, const struct fos_pkt *p, uint64_t app_off,
-			 const uint8_t *start[FOS_LEVELS_MAX])
+                         const uint8_t *start[FOS_LEVELS_MAX])
 {
 	const struct fos__flow *f = s->flow;
 	const uint8_t *prev = p->ip;
@@ -113,7 +113,7 @@ static uint64_t app_offset(const struct fos_session *s, int side, uint32_t len)
 }
 
 static void push_level(struct fos_worker *w, struct fos__queue *q, const struct fos__level *l, const struct fos_pkt *p,
-		       const uint8_t *data, uint32_t len, bool first, const uint8_t *start)
+                       const uint8_t *data, uint32_t len, bool first, const uint8_t *start)
 {
 	if (l->kind == FOS_LEVEL_ABOVE) {
 		const uint8_t *from = start > data ? start : data;
@@ -126,7 +126,7 @@ static void push_level(struct fos_worker *w, struct fos__queue *q, const struct 
 }
 
 void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-		     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg)
+                     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg)
 {
 	const struct fos__flow *f = s->flow;
 	const uint8_t *start[FOS_LEVELS_MAX];

@@ -19,28 +19,28 @@ struct fos_worker;
 
 /* Beside enum fos_span_flag. */
 enum fos__span_flag {
-	FOS_SPAN_GAP = 1u << 8,  /* there is a gap before it */
-	FOS_SPAN_SEG = 1u << 9,  /* it is the head of a struct fos__seg */
+	FOS_SPAN_GAP = 1u << 8,   /* there is a gap before it */
+	FOS_SPAN_SEG = 1u << 9,   /* it is the head of a struct fos__seg */
 	FOS_SPAN_KEPT = 1u << 10, /* it outlives its batch, and so do all before it */
-	FOS_SPAN_WHY = 16,       /* enum fos_gap_why, shifted by this */
+	FOS_SPAN_WHY = 16,        /* enum fos_gap_why, shifted by this */
 };
 
 struct fos__queue {
 	struct fos_span *first, *last;
-	uint64_t tail;     /* offset behind the last byte */
-	uint64_t gap_len;  /* of a gap that the next span comes after; it lies behind `tail` */
-	uint32_t gaps;     /* spans in it with FOS_SPAN_GAP */
-	uint32_t gap_why;  /* of that gap, plus one; 0: none */
+	uint64_t tail;    /* offset behind the last byte */
+	uint64_t gap_len; /* of a gap that the next span comes after; it lies behind `tail` */
+	uint32_t gaps;    /* spans in it with FOS_SPAN_GAP */
+	uint32_t gap_why; /* of that gap, plus one; 0: none */
 	uint32_t decoder_state;
-	uint32_t spans;    /* how many there are */
+	uint32_t spans; /* how many there are */
 };
 
 enum fos__view_flag { FOS_VIEW_WHY = 3u };
 
 struct fos_stream {
-	uint64_t head, tail; /* tail: as last shown */
+	uint64_t head, tail;         /* tail: as last shown */
 	const struct fos_span *hint; /* while its module runs: a span at or before the head */
-	uint32_t back;       /* bytes from the session to here */
+	uint32_t back;               /* bytes from the session to here */
 	uint16_t inst;
 	uint8_t side;
 	uint8_t flags;
@@ -84,7 +84,7 @@ void fos__queue_init(struct fos_session *s);
 /* Payload in order: gives it to every level that is read. `seg`, where not NULL, is the segment that held it: the
  * queues take it over (or free it). `first`: the first piece of its packet. Bytes are at level `app`. */
 void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-		     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg);
+                     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg);
 
 /* A packet without payload: for the levels below. */
 void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p);

@@ -32,12 +32,12 @@ enum fos__half_flag {
 
 /* One direction of a TCP session. All 64-bit members are positions, see seq.h. */
 struct fos__half {
-	uint64_t next;  /* behind the last byte passed on; before the start: the first position seen */
+	uint64_t next; /* behind the last byte passed on; before the start: the first position seen */
 	uint64_t start;
-	uint64_t ack;   /* greatest position that the peer acknowledged */
+	uint64_t ack; /* greatest position that the peer acknowledged */
 	uint64_t low, high;
 	uint64_t fin, fin_before; /* the greatest, and the one before it (0: none) */
-	struct fos__held *held; /* what waits above a hole, or NULL */
+	struct fos__held *held;   /* what waits above a hole, or NULL */
 	uint32_t flags;
 	uint32_t pkts;
 	uint32_t isn;
@@ -48,17 +48,17 @@ struct fos__half {
 
 enum fos__session_flag {
 	FOS_SESSION_RST = 1u << 0,
-	FOS_SESSION_OLD = 1u << 1,     /* not the newest use of its 4-tuple, or gone: look up again */
+	FOS_SESSION_OLD = 1u << 1,      /* not the newest use of its 4-tuple, or gone: look up again */
 	FOS_SESSION_TOUCHED0 = 1u << 2, /* side 0 is in this batch's list; side 1 is the next bit */
 	FOS_SESSION_TOUCHED1 = 1u << 3,
-	FOS_SESSION_OPEN0 = 1u << 4,    /* stream_open was called; side 1 is the next bit */
+	FOS_SESSION_OPEN0 = 1u << 4, /* stream_open was called; side 1 is the next bit */
 	FOS_SESSION_OPEN1 = 1u << 5,
-	FOS_SESSION_ORIGIN = 1u << 6,   /* the side that opened it */
+	FOS_SESSION_ORIGIN = 1u << 6, /* the side that opened it */
 };
 
 struct fos_session {
 	struct fos_key key;
-	uint32_t number;   /* slab number, from 1 */
+	uint32_t number; /* slab number, from 1 */
 	uint32_t hash;
 	uint64_t id;
 	uint64_t first_ns, last_ns;
@@ -66,9 +66,9 @@ struct fos_session {
 	struct fos_session *older;    /* the use of the 4-tuple before this one */
 	struct fos_session *wheel_next, **wheel_link;
 	uint32_t flags;
-	uint32_t uses;                /* in the newest use: how many there are */
-	uint32_t end_why;             /* enum fos_end, for directions that nothing else ended */
-	struct fos__half half[2];     /* by side of the key */
+	uint32_t uses;            /* in the newest use: how many there are */
+	uint32_t end_why;         /* enum fos_end, for directions that nothing else ended */
+	struct fos__half half[2]; /* by side of the key */
 };
 
 static inline bool fos__session_over(const struct fos_session *s)

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 struct fos__slab {
-	size_t size;       /* of an element */
+	size_t size; /* of an element */
 	uint8_t **chunk;
 	uint32_t chunks, chunk_slots;
-	uint32_t next;     /* number that was never taken, from 1 */
-	uint32_t free;     /* first of those given back, or 0 */
+	uint32_t next; /* number that was never taken, from 1 */
+	uint32_t free; /* first of those given back, or 0 */
 };
 
 void fos__slab_init(struct fos__slab *s, size_t size);

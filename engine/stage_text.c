@@ -81,7 +81,7 @@ static int add_arg(struct parsed *m, char *piece, char *err, size_t errlen)
 
 	if (!eq || eq == piece || m->n == ARGS_MAX) {
 		snprintf(err, errlen, "module %s: \"%s\" is not key=value%s", m->name, piece,
-			 m->n == ARGS_MAX ? ", or one too many" : "");
+		         m->n == ARGS_MAX ? ", or one too many" : "");
 		return -EINVAL;
 	}
 	*eq = '\0';
@@ -121,7 +121,7 @@ static int parse(char **text, struct parsed *m, char *stop, char *err, size_t er
 }
 
 int fos_stage_add(struct fos_worker *w, int flow, unsigned stage, const char *text, const char *level, char *err,
-		  size_t errlen)
+                  size_t errlen)
 {
 	char *copy = strdup(text), *rest = copy, stop;
 	int rc = copy ? 0 : -ENOMEM;

@@ -17,7 +17,8 @@ static void account(struct fos_worker *w, size_t before, size_t after)
 }
 
 /* Tells modules of bytes that were not taken. `from` is a position. */
-static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data, uint32_t len)
+static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
+                 uint32_t len)
 {
 	const struct fos__flow *f = s->flow;
 
@@ -27,12 +28,12 @@ static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t
 	for (unsigned i = 0; i < f->n_inst; i++)
 		if (f->inst[i].module->stream_late)
 			f->inst[i].module->stream_late(f->inst[i].self, fos__view_of(s, side, i),
-						       (int64_t)(from - s->half[side].start), data, len);
+			                               (int64_t)(from - s->half[side].start), data, len);
 }
 
 /* What a module is told as late lies before the start, or has been passed on. */
 static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
-		     uint32_t len)
+                     uint32_t len)
 {
 	uint64_t start = s->half[side].start;
 	uint32_t before = from >= start ? 0 : start - from < len ? (uint32_t)(start - from) : len;
@@ -43,7 +44,7 @@ static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint
 }
 
 static void deliver(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, const uint8_t *data,
-		    uint32_t len, bool first, struct fos__seg *seg)
+                    uint32_t len, bool first, struct fos__seg *seg)
 {
 	s->half[side].next += len;
 	w->st.delivered_bytes += len;
@@ -100,11 +101,17 @@ static void drop_before_start(struct fos_worker *w, struct fos_session *s, int s
 		fos__held_take(h->held, seg);
 		account(w, before, h->held->bytes);
 		if (seg->to > end) {
-			struct fos__insert in = { .from = end, .to = seg->to, .o_from = seg->o_from, .o_to = seg->o_to,
-						  .data = seg->span.data + cut, .pkt = &seg->pkt, .held_ns = seg->held_ns,
-						  .now_ns = seg->stamp_ns,
-						  .pkts = seg->stamp_pkts, .first = seg->first,
-						  .ack = seg->stamped ? UINT64_MAX : 0 };
+			struct fos__insert in = { .from = end,
+				                  .to = seg->to,
+				                  .o_from = seg->o_from,
+				                  .o_to = seg->o_to,
+				                  .data = seg->span.data + cut,
+				                  .pkt = &seg->pkt,
+				                  .held_ns = seg->held_ns,
+				                  .now_ns = seg->stamp_ns,
+				                  .pkts = seg->stamp_pkts,
+				                  .first = seg->first,
+				                  .ack = seg->stamped ? UINT64_MAX : 0 };
 			unsigned added;
 
 			before = h->held->bytes;
@@ -193,7 +200,7 @@ static void cap(struct fos_worker *w, struct fos_session *s, int side)
 }
 
 static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
-		 const uint8_t *data, uint64_t to)
+                 const uint8_t *data, uint64_t to)
 {
 	struct fos__half *h = &s->half[side];
 	uint32_t conflicts = h->conflicts;
@@ -208,9 +215,18 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 		h->held->since_ns = w->now_ns;
 		h->held->since_pkts = h->pkts;
 	}
-	struct fos__insert in = { .from = from, .to = to, .o_from = to - p->app_len, .o_to = to, .data = data, .pkt = p,
-				  .held_ns = w->now_ns, .now_ns = w->now_ns, .policy = w->cfg.overlap, .pkts = h->pkts, .first = true,
-				  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
+	struct fos__insert in = { .from = from,
+		                  .to = to,
+		                  .o_from = to - p->app_len,
+		                  .o_to = to,
+		                  .data = data,
+		                  .pkt = p,
+		                  .held_ns = w->now_ns,
+		                  .now_ns = w->now_ns,
+		                  .policy = w->cfg.overlap,
+		                  .pkts = h->pkts,
+		                  .first = true,
+		                  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
 	size_t before = h->held->bytes;
 
 	if (fos__held_insert(h->held, &in, &h->conflicts, &added))
@@ -223,7 +239,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 
 /* A segment of a direction that has not started: everything waits. */
 static void segment_before_start(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-				 uint64_t pos)
+                                 uint64_t pos)
 {
 	struct fos__half *h = &s->half[side];
 
@@ -306,7 +322,8 @@ static uint64_t note_position(struct fos_session *s, int side, const struct fos_
 		pos = fos_seq_near(h->next, seq);
 	}
 	end = pos + p->app_wire_len + ((p->tcp_flags & FOS_TCP_FIN) ? 1 : 0);
-	if ((h->flags & (FOS_HALF_SEEN | FOS_HALF_ACKED)) == FOS_HALF_ACKED) { /* the first one says what ACKs speak of */
+	if ((h->flags & (FOS_HALF_SEEN | FOS_HALF_ACKED)) ==
+	    FOS_HALF_ACKED) { /* the first one says what ACKs speak of */
 		h->ack = fos_seq_near(pos, (uint32_t)h->ack);
 		if (h->ack > end + FOS_WINDOW)
 			h->flags &= ~(uint32_t)FOS_HALF_ACKED;

@@ -42,7 +42,7 @@ static void count_new(struct fos_worker *w, const struct fos_session *s)
 }
 
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
-				 struct fos_session *older, int originator)
+                                 struct fos_session *older, int originator)
 {
 	uint32_t number;
 	struct fos_session *s;
@@ -53,7 +53,7 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 	}
 	s = fos__slab_take(&w->slab, &number);
 	if (!s || (older ? fos__table_replace(&w->table, hash, older->number, number)
-			 : fos__table_add(&w->table, hash, number))) {
+	                 : fos__table_add(&w->table, hash, number))) {
 		if (s)
 			fos__slab_give(&w->slab, number);
 		w->st.no_memory++;
@@ -238,7 +238,7 @@ bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int 
 }
 
 static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p, const struct fos_key *key,
-				   struct fos_session *newest, int side)
+                                   struct fos_session *newest, int side)
 {
 	bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
 

@@ -90,7 +90,7 @@ void fos_worker_destroy(struct fos_worker *w)
 }
 
 int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filter, const char *levels, char *err,
-			size_t errlen)
+                        size_t errlen)
 {
 	struct fos__flow *f;
 	int rc;
@@ -115,7 +115,7 @@ int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filt
 }
 
 int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
-			  const struct fos_module_args *args, const char *level, char *err, size_t errlen)
+                          const struct fos_module_args *args, const char *level, char *err, size_t errlen)
 {
 	if (flow < 0 || (unsigned)flow >= w->n_flows || w->laid_out) {
 		snprintf(err, errlen, "module %s: no such flow, or traffic has begun", m->name);

@@ -33,7 +33,7 @@ struct fos_worker {
 	struct fos__wheel wheel;
 	struct fos_frag_table *frags;
 	struct fos__arena arena;
-	struct fos_session *dead; /* freed at the end of the batch; linked by wheel_next */
+	struct fos_session *dead;     /* freed at the end of the batch; linked by wheel_next */
 	struct fos_session **touched; /* sessions whose streams gained bytes in this batch; a session once per side */
 	size_t n_touched, touched_size;
 	unsigned n_flows;
@@ -57,7 +57,7 @@ void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side);
 /* use.c: makes, finds and ends uses of a 4-tuple. */
 struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash);
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
-				 struct fos_session *older, int originator);
+                                 struct fos_session *older, int originator);
 struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side);
 /* Rule 3, the end: does it lie where this use cannot have anything, so that it is of a connection whose SYN is still to come? */
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side);
@@ -74,7 +74,7 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side);
 void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn);
 
 enum {
-	FOS_NEAR = 16 << 20,  /* ORDER.md, Limits */
+	FOS_NEAR = 16 << 20, /* ORDER.md, Limits */
 	FOS_WINDOW = 1 << 30,
 	FOS_STRAY = 1 << 20,
 	FOS_USES = 8,

@@ -16,8 +16,8 @@
 #include <flowos/rand.h>
 
 #define WAVE_GAP_NS  UINT64_C(65000000000) /* longer than the engine keeps sessions that are over */
-#define POOL4_FROM   UINT64_C(0x0a000000) /* 10.0.0.0 */
-#define POOL4_TO     UINT64_C(0x7f000000) /* 127.0.0.0 */
+#define POOL4_FROM   UINT64_C(0x0a000000)  /* 10.0.0.0 */
+#define POOL4_TO     UINT64_C(0x7f000000)  /* 127.0.0.0 */
 #define SESSIONS_MAX (UINT64_C(1) << 32)
 
 enum draw { DRAW_OFFSET = 3, DRAW_ISN = 4 }; /* scale_plan.c has 1 and 2 */

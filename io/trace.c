@@ -24,12 +24,9 @@ static const struct form {
 	uint8_t len;
 	const char *by_hand; /* how to decompress it where libtrace cannot */
 } forms[] = {
-	[GZIP] = { "gzip", { 0x1f, 0x8b }, 2, "gzip -dc" },
-	{ "bzip2", { 'B', 'Z', 'h' }, 3, "bzip2 -dc" },
-	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, "xz -dc" },
-	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd -dc" },
-	{ "lz4", { 0x04, 0x22, 0x4d, 0x18 }, 4, "lz4 -dc" },
-	{ "lzo", { 0x89, 'L', 'Z', 'O', 0 }, 5, "lzop -dc" },
+	[GZIP] = { "gzip", { 0x1f, 0x8b }, 2, "gzip -dc" },     { "bzip2", { 'B', 'Z', 'h' }, 3, "bzip2 -dc" },
+	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, "xz -dc" }, { "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd -dc" },
+	{ "lz4", { 0x04, 0x22, 0x4d, 0x18 }, 4, "lz4 -dc" },    { "lzo", { 0x89, 'L', 'Z', 'O', 0 }, 5, "lzop -dc" },
 };
 
 static const struct form *form_of(const struct fos__map *m)

@@ -17,7 +17,7 @@ static const uint8_t text[4096] = "The quick brown fox jumps over the lazy dog";
 
 /* Adds a stream of conversation `n` (they must come in order), with one span of text [0, bytes). */
 static struct bench_stream *add(struct bench_record *r, uint16_t n, uint8_t side, uint32_t use, uint32_t start,
-				uint32_t bytes)
+                                uint32_t bytes)
 {
 	struct bench_stream *st;
 

@@ -39,8 +39,13 @@ static int parse_to(int fd, int *first, int argc, char **argv)
 {
 	struct fos_impair_spec spec;
 	struct bench_engine_opts engine = { .stages = 0 };
-	const struct cli_program p = { .name = "prog", .usage = "prog FILE", .about = "Does.", .options = options,
-				       .impair = &spec, .engine = &engine, .set = set };
+	const struct cli_program p = { .name = "prog",
+		                       .usage = "prog FILE",
+		                       .about = "Does.",
+		                       .options = options,
+		                       .impair = &spec,
+		                       .engine = &engine,
+		                       .set = set };
 	FILE *f = tmpfile();
 	int keep = dup(fd), rc;
 	size_t n;
@@ -110,7 +115,8 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(parse(2, &first, bad[i].line), CLI_CANNOT);
-		if (strncmp(said, bad[i].says, strlen(bad[i].says)) != 0 || strchr(said, '\n') != said + strlen(said) - 1)
+		if (strncmp(said, bad[i].says, strlen(bad[i].says)) != 0 ||
+		    strchr(said, '\n') != said + strlen(said) - 1)
 			fail_msg("%s: %s", bad[i].line, said);
 	}
 }
@@ -121,7 +127,9 @@ static void test_help(void **state)
 
 	(void)state;
 	assert_int_equal(parse(1, &first, "--help"), CLI_DONE);
-	for (const char *const *w = (const char *const[]){ "usage: prog FILE", "-f, --file FILE", "--reorder", "--overlap", NULL }; *w; w++)
+	for (const char *const *w =
+	         (const char *const[]){ "usage: prog FILE", "-f, --file FILE", "--reorder", "--overlap", NULL };
+	     *w; w++)
 		assert_non_null(strstr(said, *w));
 	assert_null(strstr(said, "hidden"));
 	for (const char *p = said; *p; p += strcspn(p, "\n") + 1)

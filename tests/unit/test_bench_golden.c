@@ -45,7 +45,8 @@ static void counts(const struct bench_golden_diff *d, size_t same, size_t differ
 
 static void test_same(void **state)
 {
-	char *x[] = { (char *)A "#0 bytes=1 sha256=aa gaps=- end=fin", (char *)"udp 1.1.1.1:5 > 2.2.2.2:6 datagrams=1 bytes=2 sha256=bb" };
+	char *x[] = { (char *)A "#0 bytes=1 sha256=aa gaps=- end=fin",
+		      (char *)"udp 1.1.1.1:5 > 2.2.2.2:6 datagrams=1 bytes=2 sha256=bb" };
 	struct bench_golden_diff d;
 
 	(void)state;
@@ -64,7 +65,8 @@ static void test_differ(void **state)
 	(void)state;
 	diff(0, &d, x, y);
 	counts(&d, 0, 1, 0, 0);
-	assert_string_equal(d.first, A "#0: bytes: want 10, got 9, gaps: want -, got 2+1, other bytes (another sha256)");
+	assert_string_equal(d.first,
+	                    A "#0: bytes: want 10, got 9, gaps: want -, got 2+1, other bytes (another sha256)");
 	assert_ptr_equal(d.want_line, x[0]);
 	assert_ptr_equal(d.got_line, y[0]);
 	bench_golden_diff_free(&d);
@@ -103,8 +105,10 @@ static void test_uses_overtake(void **state)
 
 static void test_missing_and_extra(void **state)
 {
-	char *x[] = { (char *)A "#0 bytes=1 sha256=aa gaps=- end=fin", (char *)B "#0 bytes=1 sha256=aa gaps=- end=fin" };
-	char *y[] = { (char *)A "#0 bytes=1 sha256=aa gaps=- end=fin", (char *)"tcp 0.0.0.0:1 > 2.2.2.2:2 #0 bytes=5 sha256=ee gaps=- end=rst" };
+	char *x[] = { (char *)A "#0 bytes=1 sha256=aa gaps=- end=fin",
+		      (char *)B "#0 bytes=1 sha256=aa gaps=- end=fin" };
+	char *y[] = { (char *)A "#0 bytes=1 sha256=aa gaps=- end=fin",
+		      (char *)"tcp 0.0.0.0:1 > 2.2.2.2:2 #0 bytes=5 sha256=ee gaps=- end=rst" };
 	struct bench_golden_diff d;
 
 	(void)state;
@@ -127,7 +131,7 @@ static void test_udp(void **state)
 	diff(0, &d, x, y);
 	counts(&d, 0, 1, 0, 0);
 	assert_string_equal(d.first, "udp 1.1.1.1:5 > 2.2.2.2:6: datagrams: want 1, got 2, bytes: want 2, got 4, "
-				     "other bytes (another sha256)");
+	                             "other bytes (another sha256)");
 	bench_golden_diff_free(&d);
 	diff(GOLDEN_IGNORE_UDP, &d, x, y);
 	counts(&d, 0, 0, 0, 0);
@@ -136,7 +140,8 @@ static void test_udp(void **state)
 
 static void test_empty(void **state)
 {
-	char *x[] = { (char *)A "#0 bytes=0 sha256=aa gaps=- end=rst", (char *)B "#0 bytes=0 sha256=aa gaps=0+5 end=rst" };
+	char *x[] = { (char *)A "#0 bytes=0 sha256=aa gaps=- end=rst",
+		      (char *)B "#0 bytes=0 sha256=aa gaps=0+5 end=rst" };
 	char *y[] = { (char *)B "#0 bytes=0 sha256=aa gaps=0+5 end=rst" };
 	struct bench_golden_diff d;
 
@@ -228,11 +233,16 @@ static void test_junit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),	      cmocka_unit_test(test_differ),
-		cmocka_unit_test(test_ends),	      cmocka_unit_test(test_uses_overtake),
-		cmocka_unit_test(test_missing_and_extra), cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_line),	      cmocka_unit_test(test_spec_from_text),
-		cmocka_unit_test(test_junit),	      cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_differ),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_uses_overtake),
+		cmocka_unit_test(test_missing_and_extra),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_spec_from_text),
+		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

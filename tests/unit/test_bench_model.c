@@ -82,7 +82,7 @@ static void test_arguments(void **state)
 	if (system("python3 -c pass") != 0)
 		skip();
 	write_script("import sys\nargs = [a for a in sys.argv[1:] if not a.endswith('.pcapng')]\n"
-		     "print('# flowos-golden 1')\nprint('# asked: ' + ' '.join(args))\n");
+	             "print('# flowos-golden 1')\nprint('# asked: ' + ' '.join(args))\n");
 	fos_impair_spec_init(&spec);
 	assert_int_equal(run(&o, &spec, &g, err), 0);
 	assert_string_equal(bench_golden_get(&g, "asked"), "--checksum ignore --overlap bsd --hole-wait 1024");
@@ -97,7 +97,8 @@ static void test_arguments(void **state)
 	o.overlap = (enum fos_overlap)fos_overlap_by_name("linux");
 	o.hole_ns = 5000000;
 	assert_int_equal(run(&o, &spec, &g, err), 0);
-	assert_string_equal(bench_golden_get(&g, "asked"), "--checksum ignore --overlap linux --hole-wait 5ms --vlan-key");
+	assert_string_equal(bench_golden_get(&g, "asked"),
+	                    "--checksum ignore --overlap linux --hole-wait 5ms --vlan-key");
 	bench_golden_free(&g);
 	fos_impair_spec_free(&spec);
 }

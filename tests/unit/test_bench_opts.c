@@ -14,8 +14,9 @@
 
 #include <cmocka.h>
 
-#define ARGV(...) (char *[]){ (char *)"flowos-bench", __VA_ARGS__, NULL }, \
-		  (int)(sizeof((char *[]){ (char *)"", __VA_ARGS__ }) / sizeof(char *))
+#define ARGV(...)                                                                                                      \
+	(char *[]){ (char *)"flowos-bench", __VA_ARGS__, NULL },                                                       \
+	    (int)(sizeof((char *[]){ (char *)"", __VA_ARGS__ }) / sizeof(char *))
 
 static struct bench_opts o;
 
@@ -55,8 +56,9 @@ static void test_defaults(void **state)
 static void test_values(void **state)
 {
 	(void)state;
-	assert_int_equal(parse(ARGV("--gen", "", "--sessions", "1,10k,2M", "--pps", "1.5k", "--stage", "a", "--stage", "b:c=d",
-				    "--cpus", "none", "--reference", "model", "--hole-wait", "9,5ms")), -1);
+	assert_int_equal(parse(ARGV("--gen", "", "--sessions", "1,10k,2M", "--pps", "1.5k", "--stage", "a", "--stage",
+	                            "b:c=d", "--cpus", "none", "--reference", "model", "--hole-wait", "9,5ms")),
+	                 -1);
 	assert_int_equal(o.n_sessions, 3);
 	assert_int_equal(o.sessions[2], 2000000);
 	assert_int_equal((int)o.pps, 1500);
@@ -159,8 +161,9 @@ static void test_verify(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),	cmocka_unit_test(test_values),	  cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_too_many_stages), cmocka_unit_test(test_hole_wait), cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_values),
+		cmocka_unit_test(test_refused),   cmocka_unit_test(test_too_many_stages),
+		cmocka_unit_test(test_hole_wait), cmocka_unit_test(test_verify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

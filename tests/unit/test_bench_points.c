@@ -106,8 +106,8 @@ static void test_values(void **state)
 static void test_refused(void **state)
 {
 	static const char *const bad[][3] = {
-		{ "reorder=5", NULL },	    { "reorder=5%,,6%", NULL },	     { "foo=1", NULL },
-		{ "sessions=1,2", NULL },   { "decisions-out=a,b", NULL },   { "loss=1%", "loss=2%", NULL },
+		{ "reorder=5", NULL },    { "reorder=5%,,6%", NULL },    { "foo=1", NULL },
+		{ "sessions=1,2", NULL }, { "decisions-out=a,b", NULL }, { "loss=1%", "loss=2%", NULL },
 		{ "level=nosuch", NULL },
 	};
 
@@ -125,7 +125,7 @@ static void test_refused(void **state)
 static void test_too_many(void **state)
 {
 	static const char *const sweeps[] = { "reorder=1%,2%,3%,4%,5%,6%,7%,8%,9%,10%,11%",
-					      "loss=1%,2%,3%,4%,5%,6%,7%,8%,9%,10%,11%", NULL };
+		                              "loss=1%,2%,3%,4%,5%,6%,7%,8%,9%,10%,11%", NULL };
 
 	(void)state;
 	assert_int_not_equal(make(sweeps, 1000), 0);
@@ -152,9 +152,10 @@ static void test_repeat(void **state)
 	f = open_memstream(&line, &len);
 	bench_repeat_write(f, &s.o, &s.p.at[0]);
 	fclose(f);
-	assert_string_equal(line, "flowos-bench --trace 'x y.pcap' --reorder 5%,depth=32,scope=session --seed 1 --sessions 3,20 "
-				  "--checksum verify --hole-wait 5ms --vlan-key --flow 'port 80 and host '\\''x'\\''' "
-				  "--reference clean");
+	assert_string_equal(
+	    line, "flowos-bench --trace 'x y.pcap' --reorder 5%,depth=32,scope=session --seed 1 --sessions 3,20 "
+	          "--checksum verify --hole-wait 5ms --vlan-key --flow 'port 80 and host '\\''x'\\''' "
+	          "--reference clean");
 	free(line);
 }
 

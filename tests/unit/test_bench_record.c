@@ -117,8 +117,9 @@ static void test_impaired_is_the_same(void **state)
 		assert_int_equal(r->streams, clean->streams);
 		for (size_t k = 0; k < r->streams; k++) {
 			assert_memory_equal(r->stream[k].sha256, clean->stream[k].sha256, 32);
-			assert_int_equal(bench_direction_cmp(&r->stream[k].key, r->stream[k].side, &clean->stream[k].key,
-							     clean->stream[k].side), 0);
+			assert_int_equal(bench_direction_cmp(&r->stream[k].key, r->stream[k].side,
+			                                     &clean->stream[k].key, clean->stream[k].side),
+			                 0);
 			assert_int_equal(r->stream[k].start_seq, clean->stream[k].start_seq);
 			assert_int_equal(r->stream[k].needless, 0);
 			assert_false(r->stream[k].conflict);

@@ -358,14 +358,10 @@ static void test_only_linktype(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_burst),
-		cmocka_unit_test(test_corrupt),
-		cmocka_unit_test(test_corrupt_skipped),
-		cmocka_unit_test(test_truncate),
-		cmocka_unit_test(test_dup),
-		cmocka_unit_test(test_delay),
-		cmocka_unit_test(test_only),
+		cmocka_unit_test(test_loss),          cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_corrupt),       cmocka_unit_test(test_corrupt_skipped),
+		cmocka_unit_test(test_truncate),      cmocka_unit_test(test_dup),
+		cmocka_unit_test(test_delay),         cmocka_unit_test(test_only),
 		cmocka_unit_test(test_only_linktype),
 	};
 

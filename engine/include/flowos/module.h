@@ -50,12 +50,12 @@ struct fos_module {
 	uint32_t abi;  /* FOS_MODULE_ABI */
 	uint32_t size; /* sizeof(struct fos_module) when it was compiled: later members are taken as NULL */
 	const char *name;
-	const char *summary;          /* one line */
-	const char *const *arg_help;  /* "key=WHAT  what it does", a line per argument, NULL behind the last; or NULL.
+	const char *summary;         /* one line */
+	const char *const *arg_help; /* "key=WHAT  what it does", a line per argument, NULL behind the last; or NULL.
 	                               * A key that is not listed here is refused before `open` */
-	const char *level;            /* which level it reads when the command line does not say; NULL: "app" */
+	const char *level;           /* which level it reads when the command line does not say; NULL: "app" */
 	enum fos_access access;
-	uint32_t stream_state;        /* bytes of state per stream, zeroed, kept by the engine; 0: none */
+	uint32_t stream_state; /* bytes of state per stream, zeroed, kept by the engine; 0: none */
 
 	/* Makes an instance. Returns 0 and sets *self, or a negative errno with a line for a person in err. */
 	int (*open)(const struct fos_module_args *args, void **self, char *err, size_t errlen);
@@ -94,7 +94,7 @@ struct fos_module {
 
 /* Goes once into each module, outside functions: FOS_MODULE(.name = "x", .open = x_open, ...) */
 #define FOS_MODULE(...)                                                                                                \
-	__attribute__((visibility("default"))) const struct fos_module fos_module = { .abi = FOS_MODULE_ABI,            \
-		.size = sizeof(struct fos_module), __VA_ARGS__ }
+	__attribute__((visibility("default")))                                                                         \
+	const struct fos_module fos_module = { .abi = FOS_MODULE_ABI, .size = sizeof(struct fos_module), __VA_ARGS__ }
 
 #endif

@@ -22,6 +22,6 @@ int fos_module_load(const char *name, const struct fos_module **m, char *err, si
  * characters and key=@FILE reads the value from a file (without its last line end). Returns 0 or a negative errno with a line in
  * err. */
 int fos_stage_add(struct fos_worker *w, int flow, unsigned stage, const char *text, const char *level, char *err,
-		  size_t errlen);
+                  size_t errlen);
 
 #endif

@@ -28,7 +28,7 @@ enum fos_overlap {
 
 /* Does the segment that came later, [new_from, new_to), win over [old_from, old_to)? Both as they came on the wire. */
 bool fos_overlap_new_wins(enum fos_overlap policy, uint64_t old_from, uint64_t old_to, uint64_t new_from,
-			  uint64_t new_to);
+                          uint64_t new_to);
 
 const char *fos_overlap_name(enum fos_overlap policy);
 

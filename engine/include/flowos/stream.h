@@ -43,10 +43,10 @@ enum fos_span_flag {
 /* A run of bytes of one packet. Read-only for modules. */
 struct fos_span {
 	struct fos_span *next, *prev;
-	uint64_t off;              /* offset of `data[0]` in the stream */
+	uint64_t off; /* offset of `data[0]` in the stream */
 	const uint8_t *data;
-	uint32_t len;              /* may be 0: a packet without bytes at this level is no span, a stream's end after a gap is */
-	uint32_t flags;            /* enum fos_span_flag */
+	uint32_t len;   /* may be 0: a packet without bytes at this level is no span, a stream's end after a gap is */
+	uint32_t flags; /* enum fos_span_flag */
 	const struct fos_pkt *pkt; /* the packet, for its headers */
 };
 
@@ -65,10 +65,12 @@ struct fos_session *fos_stream_session(const struct fos_stream *s);
 int fos_stream_dir(const struct fos_stream *s);           /* side of the session key that sends these bytes, 0 or 1 */
 const char *fos_stream_level(const struct fos_stream *s); /* "ip", "tcp", "udp", "app", ... */
 struct fos_stream *fos_stream_peer(const struct fos_stream *s); /* the same module's stream of the other direction */
-void *fos_stream_state(const struct fos_stream *s);       /* this module's state of this stream: fos_module.stream_state bytes */
-uint64_t fos_stream_id(const struct fos_stream *s);       /* session id * 2 + dir */
-bool fos_stream_mid(const struct fos_stream *s);          /* started in the middle: its handshake was not seen */
-uint32_t fos_stream_start_seq(const struct fos_stream *s);/* TCP sequence number of offset 0 of level `app`; 0 for UDP */
+void *
+fos_stream_state(const struct fos_stream *s); /* this module's state of this stream: fos_module.stream_state bytes */
+uint64_t fos_stream_id(const struct fos_stream *s); /* session id * 2 + dir */
+bool fos_stream_mid(const struct fos_stream *s);    /* started in the middle: its handshake was not seen */
+uint32_t
+fos_stream_start_seq(const struct fos_stream *s); /* TCP sequence number of offset 0 of level `app`; 0 for UDP */
 
 /* Within stream_gap: why the bytes are given up. */
 enum fos_gap_why {
@@ -127,7 +129,8 @@ int fos_sp_casecmp(const struct fos_sp *p, const struct fos_sp *limit, const voi
 
 /* Finds `len` > 0 bytes of `pattern` in [p, limit), across packets: returns 0 and sets *hit to the first match;
  * -ENOENT: none. To go on with more bytes later, start again len-1 bytes before the old limit. */
-int fos_sp_find(const struct fos_sp *p, const struct fos_sp *limit, const void *pattern, size_t len, struct fos_sp *hit);
+int fos_sp_find(const struct fos_sp *p, const struct fos_sp *limit, const void *pattern, size_t len,
+                struct fos_sp *hit);
 
 /* Reads a line that ends in LF: copies it without LF and a CR before it into buf, with a NUL behind it, and moves p
  * behind the LF. Returns its length; -EAGAIN: no LF before the limit (p stays); -EMSGSIZE: longer than size - 1 bytes:
@@ -154,17 +157,18 @@ int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out);
 
 /* --- the session ------------------------------------------------------------------------------------------------ */
 
-uint64_t fos_session_id(const struct fos_session *s);             /* from 1, in order of creation, per worker */
+uint64_t fos_session_id(const struct fos_session *s); /* from 1, in order of creation, per worker */
 const struct fos_key *fos_session_key(const struct fos_session *s);
-int fos_session_originator(const struct fos_session *s);           /* side of the key that opened it: sent the SYN, or was sent the SYN-ACK, or
+int fos_session_originator(
+    const struct fos_session *s); /* side of the key that opened it: sent the SYN, or was sent the SYN-ACK, or
                                                                     * sent the first packet seen */
-const char *fos_session_flow(const struct fos_session *s);         /* name of the flow that it matched */
-uint64_t fos_session_first_ns(const struct fos_session *s);        /* time of its first packet, ns since the epoch */
+const char *fos_session_flow(const struct fos_session *s);  /* name of the flow that it matched */
+uint64_t fos_session_first_ns(const struct fos_session *s); /* time of its first packet, ns since the epoch */
 uint64_t fos_session_last_ns(const struct fos_session *s);
-bool fos_session_seen(const struct fos_session *s, int dir);           /* was there any packet in this direction? */
-bool fos_session_mid(const struct fos_session *s, int dir);            /* fos_stream_mid() of that direction; in session_close */
-uint32_t fos_session_start_seq(const struct fos_session *s, int dir);  /* likewise fos_stream_start_seq() */
-uint32_t fos_session_conflicts(const struct fos_session *s, int dir);  /* overlaps with other bytes, both still held */
-enum fos_end fos_session_end(const struct fos_session *s, int dir);    /* in stream_close and session_close */
+bool fos_session_seen(const struct fos_session *s, int dir); /* was there any packet in this direction? */
+bool fos_session_mid(const struct fos_session *s, int dir);  /* fos_stream_mid() of that direction; in session_close */
+uint32_t fos_session_start_seq(const struct fos_session *s, int dir); /* likewise fos_stream_start_seq() */
+uint32_t fos_session_conflicts(const struct fos_session *s, int dir); /* overlaps with other bytes, both still held */
+enum fos_end fos_session_end(const struct fos_session *s, int dir);   /* in stream_close and session_close */
 
 #endif

@@ -25,21 +25,21 @@
 struct fos_worker;
 
 struct fos_worker_config {
-	uint64_t seed;               /* keys the hash table: results do not depend on it */
+	uint64_t seed; /* keys the hash table: results do not depend on it */
 	enum fos_overlap overlap;
-	bool verify_checksums;       /* packets with a wrong transport checksum are dropped and counted */
-	bool vlan_key;               /* VLAN ids belong to the session key */
-	unsigned parse_flags;        /* enum fos_parse_flag */
-	uint32_t hole_wait_packets;  /* see ORDER.md, Patience; both 0: 1024 packets */
+	bool verify_checksums;      /* packets with a wrong transport checksum are dropped and counted */
+	bool vlan_key;              /* VLAN ids belong to the session key */
+	unsigned parse_flags;       /* enum fos_parse_flag */
+	uint32_t hole_wait_packets; /* see ORDER.md, Patience; both 0: 1024 packets */
 	uint64_t hole_wait_ns;
-	uint64_t hole_timeout_ns;    /* 0: 120 s */
-	uint64_t idle_ns;            /* a session without packets ends; 0: 2 h 4 min (RFC 5382) */
-	uint64_t linger_ns;          /* one that is over is kept for late packets; 0: 60 s */
-	size_t cap_direction_bytes;  /* memory held above holes, per direction; 0: 16 MiB */
-	size_t cap_total_bytes;      /* and in all; 0: 1 GiB */
-	size_t cap_retained_bytes;   /* bytes that a module has not released, per direction; 0: 64 MiB. The number of
+	uint64_t hole_timeout_ns;   /* 0: 120 s */
+	uint64_t idle_ns;           /* a session without packets ends; 0: 2 h 4 min (RFC 5382) */
+	uint64_t linger_ns;         /* one that is over is kept for late packets; 0: 60 s */
+	size_t cap_direction_bytes; /* memory held above holes, per direction; 0: 16 MiB */
+	size_t cap_total_bytes;     /* and in all; 0: 1 GiB */
+	size_t cap_retained_bytes;  /* bytes that a module has not released, per direction; 0: 64 MiB. The number of
 	                              * runs that they came in is bounded, too: one per 128 bytes, and 4096 */
-	size_t max_sessions;         /* 0: 2^24 */
+	size_t max_sessions;        /* 0: 2^24 */
 	struct fos_frag_config frag;
 
 	/* Called for every held run of bytes when it is delivered: how long it waited for a hole. May be NULL. */
@@ -58,18 +58,18 @@ struct fos_worker_stats {
 	uint64_t datagrams, datagram_bytes;
 	uint64_t sessions, sessions_now, sessions_peak; /* uses of a 4-tuple; TCP and UDP */
 	uint64_t tcp_sessions, udp_sessions;
-	uint64_t late_bytes;                /* came for a place that had been passed on */
-	uint64_t before_start_bytes;        /* came for a place before the stream's start */
-	uint64_t out_of_window;             /* segments dropped for their sequence number */
-	uint64_t conflicts;                 /* overlaps whose bytes differed, both still held */
-	uint64_t held_segments;             /* segments that waited above a hole, ever */
+	uint64_t late_bytes;                  /* came for a place that had been passed on */
+	uint64_t before_start_bytes;          /* came for a place before the stream's start */
+	uint64_t out_of_window;               /* segments dropped for their sequence number */
+	uint64_t conflicts;                   /* overlaps whose bytes differed, both still held */
+	uint64_t held_segments;               /* segments that waited above a hole, ever */
 	uint64_t held_bytes, held_peak_bytes; /* memory of those that wait */
 	uint64_t gaps, gap_bytes;
-	uint64_t cap_gaps, cap_gap_bytes;   /* of those: for a cap */
-	uint64_t time_gaps;                 /* of those: for time alone */
-	uint64_t forced_releases;           /* a module kept more than cap_retained_bytes */
-	uint64_t session_cap;               /* packets of sessions that were not made: max_sessions */
-	uint64_t no_memory;                 /* packets that were given up for want of memory */
+	uint64_t cap_gaps, cap_gap_bytes; /* of those: for a cap */
+	uint64_t time_gaps;               /* of those: for time alone */
+	uint64_t forced_releases;         /* a module kept more than cap_retained_bytes */
+	uint64_t session_cap;             /* packets of sessions that were not made: max_sessions */
+	uint64_t no_memory;               /* packets that were given up for want of memory */
 	struct fos_frag_stats frag;
 };
 
@@ -81,12 +81,12 @@ void fos_worker_destroy(struct fos_worker *w); /* NULL is no worker */
  * original's notation, "ip:tcp:app" (NULL), at most 8. Returns the flow's number. Sessions that no flow takes pass by.
  * All flows before the first batch. */
 int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filter, const char *levels, char *err,
-			size_t errlen);
+                        size_t errlen);
 
 /* Makes an instance of a module in stage `stage` (from 0, without holes) of the flow's pipeline. `level`: which level it reads,
  * NULL: what the module says. The module must last until destroy. */
 int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
-			  const struct fos_module_args *args, const char *level, char *err, size_t errlen);
+                          const struct fos_module_args *args, const char *level, char *err, size_t errlen);
 
 /* Runs a batch to completion: parses its packets in place. Returns 0, or -ENOMEM where packets were given up (counted; the worker
  * goes on). */
