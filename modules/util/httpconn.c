@@ -237,8 +237,13 @@ static bool http_feed(struct http *h, struct http_conn *c, int dir)
 
 void http_pump(struct http *h, struct http_conn *c)
 {
-	while (c->kind == HTTP_YES && (http_feed(h, c, c->log.client) | http_feed(h, c, !c->log.client)))
-		continue;
+	bool moved = true;
+
+	while (c->kind == HTTP_YES && moved) {
+		moved = http_feed(h, c, c->log.client);
+		if (http_feed(h, c, !c->log.client)) /* in any case: each may have waited for the other */
+			moved = true;
+	}
 }
 
 static int http_keep(struct http_dir *d, uint64_t len, const uint8_t *data, const struct fos_pkt *pkt)

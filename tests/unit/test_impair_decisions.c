@@ -65,8 +65,8 @@ static void test_lines(void **state)
 		"flowos: frame 2: lost, sent again after 200ms (loss)",
 		"flowos: frame 3: lost, sent again after 1ns (loss); delayed by 5ns (delay)",
 		"flowos: frame 4: bit 2 of byte 154 flipped (corrupt)",
-		"flowos: frame 5: bit 0 of byte 0 flipped, checksum repaired (corrupt); held back by 5 packets "
-		"(reorder); sent twice, the copy directly after (dup); delayed by 7ns (delay)",
+		("flowos: frame 5: bit 0 of byte 0 flipped, checksum repaired (corrupt); held back by 5 packets "
+		 "(reorder); sent twice, the copy directly after (dup); delayed by 7ns (delay)"),
 		"flowos: frame 6: cut to 60 bytes (truncate); held back by 1000000 packets of the link (reorder)",
 		"flowos: frame 7: held back for 1ms (reorder)",
 		"flowos: frame 18446744073709551615: sent twice, the copy 3 packets later (dup)",

@@ -11,8 +11,8 @@ static const char *const requests[] = {
 	"GET /first?a=b HTTP/1.1\r\nHost: One.example\r\n\r\n",
 	"HEAD /second HTTP/1.1\r\nHost: two.example\r\n\r\n",
 	"POST /third HTTP/1.1\r\nHost: one.example\r\nContent-Length: 11\r\n\r\nhello=world",
-	"PUT /fourth HTTP/1.1\r\nHost: one.example\r\nTransfer-Encoding: "
-	"chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+	("PUT /fourth HTTP/1.1\r\nHost: one.example\r\nTransfer-Encoding: "
+	 "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
 	"GET /fifth HTTP/1.1\r\nHost: one.example\r\nConnection: close\r\n\r\n",
 };
 
