@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <flowos/outfile.h>
 
 enum { OPTIONS_MAX = 128 };
 
@@ -115,6 +118,25 @@ static void print_help(const struct cli_program *p)
 	option_help("version", NULL, "show the version", 'V');
 	if (p->more)
 		printf("\n%s", p->more);
+}
+
+static void end_by_signal(int number)
+{
+	fos_outfile_cleanup();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+void cli_signals(void)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			signal(ending[i], end_by_signal);
 }
 
 int cli_fail(const struct cli_program *p, const char *format, ...)

@@ -40,6 +40,10 @@ struct cli_program {
  * status: --help and --version were printed (CLI_DONE), or a line says what is wrong (CLI_CANNOT). */
 int cli_parse(const struct cli_program *p, int argc, char **argv, int *first);
 
+/* What all programs do about signals: a reader that went away and a file that grew too large are errors of writing; one that ends the
+ * program (SIGINT, SIGTERM, SIGHUP) ends it without leaving temporary files. First thing in main(). */
+void cli_signals(void);
+
 /* "NAME: text" on stderr, one line; returns CLI_CANNOT. */
 int cli_fail(const struct cli_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

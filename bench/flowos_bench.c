@@ -3,7 +3,6 @@
  * flowos_bench.c: the program: runs a trace through the engine, checks it and measures it. Options are in bench_opts.c,
  * what is done in campaign.c; `compare` in compare.c.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,6 +77,25 @@ static bool is_stdout(const char *path)
 	return path && strcmp(path, "-") == 0;
 }
 
+/* What the modules of the last run found: their numbers and texts on a line, nested parts by name. */
+static void print_modules(const struct bench_result *r)
+{
+	const struct bench_run *run = r->run_count ? &r->runs[r->run_count - 1] : NULL;
+
+	for (size_t i = 0; run && i < run->module_count; i++) {
+		const char *key;
+		json_t *value;
+
+		printf("%s%s:", i ? "" : "\n", run->modules[i].name);
+		json_object_foreach(run->modules[i].report, key, value)
+		{
+			printf(" %s=", key);
+			json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+		}
+		putchar('\n');
+	}
+}
+
 static int print_table(const struct bench_opts *o, const struct bench_result *r)
 {
 	struct bench_table_style style = bench_table_style(stdout);
@@ -85,7 +103,11 @@ static int print_table(const struct bench_opts *o, const struct bench_result *r)
 	if (is_stdout(o->json) || is_stdout(o->csv) || is_stdout(o->report) || is_stdout(o->impaired_out) ||
 	    is_stdout(o->impair.decisions_out))
 		return CLI_DONE;
-	if (bench_table_write(r, stdout, &style) || fflush(stdout))
+	int rc = bench_table_write(r, stdout, &style);
+
+	if (rc == 0)
+		print_modules(r);
+	if (rc || ferror(stdout) || fflush(stdout))
 		return bench_opts_fail("standard output cannot be written");
 	return CLI_DONE;
 }
@@ -96,8 +118,7 @@ int main(int argc, char **argv)
 	struct bench_result *result = NULL;
 	int status, written, printed;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file may not grow so large: the write fails, and is said to */
+	cli_signals();
 	if (argc > 1 && strcmp(argv[1], "compare") == 0)
 		return compare(argc - 1, argv + 1);
 	status = bench_opts_parse(&o, argc, argv);

@@ -4,7 +4,6 @@
  * records. Command lines only; golden_*.c do the work.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,7 +322,7 @@ int main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 	int rc;
 
-	signal(SIGPIPE, SIG_IGN);
+	cli_signals();
 	if (strcmp(command, "record") == 0)
 		rc = run_record(argc - 1, argv + 1);
 	else if (strcmp(command, "verify") == 0)

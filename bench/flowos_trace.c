@@ -4,7 +4,6 @@
  * work.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +37,7 @@ int main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 	int rc = -1;
 
-	signal(SIGPIPE, SIG_IGN);
+	cli_signals();
 	for (size_t i = 0; rc < 0 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(command, commands[i].name) == 0)
 			rc = commands[i].run(argc - 1, argv + 1);

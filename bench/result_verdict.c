@@ -171,8 +171,11 @@ static void say_right(struct words *w, const struct sum *n)
 		say(w, "; %s %s gaps (%s byte%s), all of them accounted for", num(n->gapped).s,
 		    n->gapped == 1 ? "has" : "have", num(n->gap_bytes).s, plural(n->gap_bytes));
 	if (n->conflicted)
-		say(w, "; %s carr%s different bytes for one place in the trace itself", num(n->conflicted).s,
-		    n->conflicted == 1 ? "ies" : "y");
+		say(w,
+		    "; %s cannot be told from the trace itself (different bytes for one place, or no saying which "
+		    "connection), "
+		    "and held against the model",
+		    num(n->conflicted).s);
 	say(w, ".");
 }
 

@@ -17,7 +17,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 20, TRIES = 100 };
+enum { BUFFER = 1 << 20, TRIES = 100, OPEN_MAX_NOTED = 256 };
+
+/* Names of temporary files that are there now, for fos_outfile_cleanup(). One beyond the last place is not noted. */
+static char *_Atomic noted[OPEN_MAX_NOTED];
+
+static void swap_noted(char *from, char *to)
+{
+	for (size_t i = 0; i < OPEN_MAX_NOTED; i++) {
+		char *expected = from;
+
+		if (atomic_compare_exchange_strong(&noted[i], &expected, to))
+			return;
+	}
+}
+
+void fos_outfile_cleanup(void)
+{
+	for (size_t i = 0; i < OPEN_MAX_NOTED; i++) {
+		char *name = atomic_load(&noted[i]);
+
+		if (name)
+			unlink(name);
+	}
+}
 
 struct fos_outfile {
 	FILE *stream;
@@ -28,6 +51,8 @@ struct fos_outfile {
 
 static void outfile_free(struct fos_outfile *o)
 {
+	if (o->temp)
+		swap_noted(o->temp, NULL);
 	free(o->buffer);
 	free(o->target);
 	free(o->temp);
@@ -77,6 +102,7 @@ static int open_temp(struct fos_outfile *o, const struct stat *existing)
 		close(fd);
 		return -ENOMEM;
 	}
+	swap_noted(NULL, o->temp);
 	return fd;
 }
 

@@ -5,8 +5,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import common
@@ -15,6 +17,23 @@ PROGRAM = "flowos-trace"
 TRACE = os.path.join(common.TRACES, "mixed.pcap")
 SMALL = os.path.join(common.TRACES, "vlan.pcap")
 TSHARK = shutil.which("tshark")
+
+
+class Interrupted(common.Case):
+    def test_leaves_nothing(self):
+        out = self.path("out.pcapng")
+        with open(out, "w", encoding="ascii") as old:
+            old.write("as it was")
+        program = subprocess.Popen([os.path.join(common.BIN, PROGRAM), "gen", "--sessions", "60k", "--bytes", "40k", "-o", out],
+                                   stderr=subprocess.DEVNULL)
+        late = time.monotonic() + 60
+        while len(os.listdir(self.folder)) < 2 and time.monotonic() < late and program.poll() is None:
+            time.sleep(0.001)
+        program.send_signal(signal.SIGINT)
+        self.assertEqual(program.wait(60), -signal.SIGINT)
+        self.assertEqual(os.listdir(self.folder), ["out.pcapng"])
+        with open(out, encoding="ascii") as old:
+            self.assertEqual(old.read(), "as it was")
 
 
 class Refusals(common.Case):

@@ -32,4 +32,7 @@ int fos_outfile_commit(struct fos_outfile *o);
 /* Forgets what was written and frees o; what went out directly is gone. NULL: nothing happens. */
 void fos_outfile_abort(struct fos_outfile *o);
 
+/* Removes the temporary files of all outfiles that are open: for a signal handler, after which the process ends. Async-signal-safe. */
+void fos_outfile_cleanup(void);
+
 #endif
