@@ -172,10 +172,9 @@ static void say_right(struct words *w, const struct sum *n)
 		    n->gapped == 1 ? "has" : "have", num(n->gap_bytes).s, plural(n->gap_bytes));
 	if (n->conflicted)
 		say(w,
-		    "; %s cannot be told from the trace itself (different bytes for one place, or no saying which "
-		    "connection), "
-		    "and held against the model",
-		    num(n->conflicted).s);
+		    "; %s depend%s on the order of packets in the trace itself (different bytes for one place, or an "
+		    "unclear connection) and %s held against the model",
+		    num(n->conflicted).s, n->conflicted == 1 ? "s" : "", n->conflicted == 1 ? "was" : "were");
 	say(w, ".");
 }
 
