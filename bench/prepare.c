@@ -31,7 +31,7 @@ static int source_gen(struct bench_source *s, const struct bench_opts *o, const 
 	if (rc)
 		snprintf(err, errlen, "--gen %s: %s", o->gen,
 		         rc == -ENOMEM ? "does not fit into memory" : strerror(-rc));
-	s->generated = true;
+	s->trace_sha256 = "";
 	return rc;
 }
 
@@ -42,6 +42,7 @@ static int source_trace(struct bench_source *s, const struct bench_point *pt, co
 	struct fos_scale_info info;
 	int rc;
 
+	s->trace_sha256 = trace->sha256;
 	if (pt->sessions == 0) {
 		s->frames = &trace->frames;
 		return 0;

@@ -17,7 +17,7 @@ struct bench_source {
 	struct fos_frames own;
 	const struct fos_frames *frames;
 	uint64_t distinct_payload_bytes; /* 0: all that there is */
-	bool generated;
+	const char *trace_sha256;        /* of the trace as it is; "" where it was not asked for or there is none */
 };
 
 struct bench_prepared {

@@ -15,7 +15,7 @@
 #include <flowos/module_load.h>
 #include <flowos/trace.h>
 
-int bench_trace_sha256(const char *path, char text[65])
+static int hash_file(const char *path, char text[65])
 {
 	FILE *f = fopen(path, "re");
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -53,7 +53,7 @@ int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (
 	}
 	if (rc)
 		snprintf(err, errlen, "%s", t->frames.error[0] ? t->frames.error : strerror(-rc));
-	if (rc == 0 && sha256 && strcmp(path, "-") != 0 && bench_trace_sha256(path, t->sha256))
+	if (rc == 0 && sha256 && strcmp(path, "-") != 0 && hash_file(path, t->sha256))
 		t->sha256[0] = '\0';
 	if (rc)
 		bench_trace_free(t);

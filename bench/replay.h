@@ -62,9 +62,6 @@ int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (
                      char *err, size_t errlen);
 void bench_trace_free(struct bench_trace *t);
 
-/* SHA-256 of a file as text. 0 or -EIO. */
-int bench_trace_sha256(const char *path, char text[65]);
-
 /* What an impairment made of frames. */
 struct bench_schedule {
 	struct fos_frames frames;

@@ -377,7 +377,7 @@ static int choose(struct verify *v)
 	enum bench_reference want = v->o->reference;
 	bool lossless = fos_impair_spec_lossless(&v->pt->impair);
 	struct bench_golden g = { 0 };
-	char path[4096], sha256[65];
+	char path[4096];
 	int rc;
 
 	rc = check_reference(v);
@@ -394,7 +394,7 @@ static int choose(struct verify *v)
 			rc = bench_golden_read(&g, path, v->err, v->errlen);
 			if (rc)
 				return rc;
-			if (bench_trace_sha256(v->o->trace, sha256) == 0 && golden_fits(v, &g, sha256)) {
+			if (v->p->source.trace_sha256[0] && golden_fits(v, &g, v->p->source.trace_sha256)) {
 				rc = against_golden(v, &g);
 				bench_golden_free(&g);
 				return rc;

@@ -10,7 +10,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
@@ -22,14 +21,6 @@ MIXED = os.path.join(common.TRACES, "mixed.pcap")
 UDP = os.path.join(common.TRACES, "dns-udp.pcap")
 OFFLOAD = os.path.join(common.TRACES, "offload-on.pcap")
 ONCE = ["--repeat", "1", "--warmup", "0"]
-
-
-def suppress_leaks():
-    """libwandio leaks where a file is no capture."""
-    with tempfile.NamedTemporaryFile("w", prefix="flowos-lsan-", delete=False) as out:
-        out.write("leak:libwandio\nleak:libtrace.so\n")
-    os.environ["LSAN_OPTIONS"] = f"suppressions={out.name}:print_suppressions=0"
-    return out.name
 
 
 class Case(common.Case):
@@ -396,8 +387,5 @@ class StreamsOut(Case):
 
 if __name__ == "__main__":
     common.require(PROGRAM)
-    LIST = suppress_leaks()
-    try:
-        unittest.main()
-    finally:
-        os.unlink(LIST)
+    common.overlook_leaks()
+    unittest.main()
