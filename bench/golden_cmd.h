@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * golden_cmd.h: the commands of flowos-golden, and what their command lines share.
+ *
+ * One thread; for the program only: they print, and return an exit status.
+ */
+#ifndef BENCH_GOLDEN_CMD_H
+#define BENCH_GOLDEN_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli.h"
+#include "golden_case.h"
+#include "golden_engine.h"
+
+struct golden_cmd {
+	struct cli_program program;
+	struct fos_impair_spec spec;
+	struct golden_given given;
+	struct golden_engine engine; /* under test: --engine */
+	const char *output, *suite, *junit;
+	uint64_t first_seed, last_seed;
+	bool seeds, partial;
+};
+
+/* Parses the options that all commands share, with those of c->program.options. Returns as cli_parse() does; c->spec is to be freed
+ * in any case. */
+int golden_cmd_start(struct golden_cmd *c, int argc, char **argv, int *first);
+
+/* Each gets argv from the command's name on. */
+int golden_cmd_record(int argc, char **argv);
+int golden_cmd_verify(int argc, char **argv);
+int golden_cmd_shrink(int argc, char **argv);
+
+#endif
