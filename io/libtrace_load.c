@@ -2,7 +2,7 @@
  *
  * libtrace_load.c: finds libtrace_port.so. libtrace 3 is under the GPL, so nothing else is linked against it.
  *
- * Looked for in the folder FLOWOS_MODULE_PATH of the environment, beside the program (../lib/flowos), and where it was
+ * Looked for in the folders of FLOWOS_MODULE_PATH (environment, with colons between), beside the program (../lib/flowos), and where it was
  * built. Once loaded it stays.
  */
 #include "libtrace_abi.h"
@@ -57,6 +57,22 @@ static const struct fos__libtrace_abi *try_beside(char *why, size_t len)
 	return try_folder(folder, why, len);
 }
 
+static const struct fos__libtrace_abi *try_folders(const char *list, char *why, size_t len)
+{
+	const struct fos__libtrace_abi *abi = NULL;
+	char folder[PATH_MAX];
+
+	for (size_t n; *list && !abi; list += n + (list[n] == ':')) {
+		n = strcspn(list, ":");
+		if (n == 0 || n >= sizeof folder)
+			continue;
+		memcpy(folder, list, n);
+		folder[n] = 0;
+		abi = try_folder(folder, why, len);
+	}
+	return abi;
+}
+
 const struct fos__libtrace_abi *fos__libtrace_load(char *err, size_t errlen)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -67,7 +83,7 @@ const struct fos__libtrace_abi *fos__libtrace_load(char *err, size_t errlen)
 
 	pthread_mutex_lock(&lock);
 	if (!loaded && env)
-		loaded = try_folder(env, why, sizeof why);
+		loaded = try_folders(env, why, sizeof why);
 	if (!loaded)
 		loaded = try_beside(why, sizeof why);
 	if (!loaded)
