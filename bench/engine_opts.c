@@ -21,6 +21,8 @@ const struct bench_option bench_engine_options[] = {
 	{ "hole-wait", "N|T[,T]",
 	  "how long a hole is waited for once an ACK is beyond it, in packets of its direction or "
 	  "time (default 1024); raised to the impairment's depth and delay" },
+	{ "hold-cap", "N",
+	  "memory that one direction may hold above a hole, in bytes (default 16M): beyond it the hole becomes a gap" },
 	{ "vlan-key", NULL, "VLAN tags belong to the session key" },
 	{ "flow", "FILTER", "only sessions that match this pcap filter go through the engine; others pass" },
 	{ NULL, NULL, NULL },
@@ -101,6 +103,18 @@ static int set_hole_wait(struct bench_engine_opts *o, const char *value, char *e
 	return 0;
 }
 
+static int set_hold_cap(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
+{
+	uint64_t n;
+
+	if (bench_value_count(value, SIZE_MAX / 2, &n) || n == 0) {
+		snprintf(err, errlen, "--hold-cap %s: bytes, such as 64k", value);
+		return -EINVAL;
+	}
+	o->hold_cap = (size_t)n;
+	return 0;
+}
+
 static int set_stage(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
 {
 	if (o->stages == BENCH_STAGES_MAX || !*value) {
@@ -119,6 +133,8 @@ int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const c
 		return set_checksum(o, value, err, errlen);
 	if (strcmp(name, "hole-wait") == 0)
 		return set_hole_wait(o, value, err, errlen);
+	if (strcmp(name, "hold-cap") == 0)
+		return set_hold_cap(o, value, err, errlen);
 	if (strcmp(name, "stage") == 0)
 		return set_stage(o, value, err, errlen);
 	if (strcmp(name, "vlan-key") == 0)

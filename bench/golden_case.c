@@ -96,6 +96,8 @@ static int take_header(struct golden_case *c, const char *path, const struct gol
 		rc = from_header(c, path, "checksum", err, errlen);
 	if (rc == 0 && !given->opts.hole_packets && !given->opts.hole_ns)
 		rc = from_header(c, path, "hole-wait", err, errlen);
+	if (rc == 0 && !given->opts.hold_cap)
+		rc = from_header(c, path, "hold-cap", err, errlen);
 	if (rc == 0 && !given->opts.filter)
 		rc = from_header(c, path, "flow", err, errlen);
 	if (vlan && strcmp(vlan, "yes") == 0)
@@ -172,7 +174,7 @@ static const char *damage_of(const struct golden_case *c)
 static int set_header(struct golden_case *c, const struct fos_impair_spec *spec, const struct bench_engine_opts *o,
                       struct bench_golden *g)
 {
-	char hole[64], impair[2048];
+	char hole[64], cap[32], impair[2048];
 	uint32_t packets;
 	uint64_t ns;
 	int rc = bench_golden_set(g, "trace", c->trace.name);
@@ -191,6 +193,9 @@ static int set_header(struct golden_case *c, const struct fos_impair_spec *spec,
 		rc = bench_golden_set(g, "checksum", o->verify ? "verify" : "ignore");
 	if (rc == 0 && o->vlan_key)
 		rc = bench_golden_set(g, "vlan-key", "yes");
+	snprintf(cap, sizeof(cap), "%zu", o->hold_cap);
+	if (rc == 0 && o->hold_cap)
+		rc = bench_golden_set(g, "hold-cap", cap);
 	if (rc == 0 && o->filter)
 		rc = bench_golden_set(g, "flow", o->filter);
 	if (rc == 0 && fos_impair_spec_active(spec)) {

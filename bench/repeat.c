@@ -42,6 +42,10 @@ static void engine(FILE *out, const struct bench_engine_opts *e)
 		bench_hole_wait_text(e->hole_packets, e->hole_ns, wait, sizeof(wait));
 		option(out, "hole-wait", wait);
 	}
+	if (e->hold_cap) {
+		snprintf(wait, sizeof(wait), "%zu", e->hold_cap);
+		option(out, "hold-cap", wait);
+	}
 	if (e->vlan_key)
 		fputs(" --vlan-key", out);
 	if (e->filter)

@@ -183,6 +183,8 @@ int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair
 		cfg = *base;
 	cfg.overlap = o->overlap;
 	cfg.vlan_key = o->vlan_key;
+	if (o->hold_cap)
+		cfg.cap_direction_bytes = o->hold_cap;
 	cfg.verify_checksums = bench_verify_checksums(o, spec);
 	bench_hole_wait(o, spec, &cfg.hole_wait_packets, &cfg.hole_wait_ns);
 	rc = fos_worker_create(&cfg, out);

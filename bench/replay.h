@@ -30,6 +30,7 @@ struct bench_engine_opts {
 	const char *level;     /* of the stages; NULL: what each module says */
 	uint32_t hole_packets; /* --hole-wait as given; both 0: default */
 	uint64_t hole_ns;
+	size_t hold_cap; /* bytes that a direction may hold; 0: the engine's default */
 	const char *stage[BENCH_STAGES_MAX];
 	unsigned stages;
 	const char *filter; /* of the flow, or NULL */

@@ -33,7 +33,7 @@ static bool golden_fits(const struct verify *v, const struct bench_golden *g, co
 {
 	const struct bench_engine_opts *e = &v->pt->engine;
 	bool verify = bench_verify_checksums(e, &v->pt->impair);
-	char wait[64];
+	char wait[64], cap[32];
 	uint32_t packets;
 	uint64_t ns;
 	const struct {
@@ -43,12 +43,14 @@ static bool golden_fits(const struct verify *v, const struct bench_golden *g, co
 		     { "overlap", fos_overlap_name(e->overlap) },
 		     { "hole-wait", wait },
 		     { "checksum", verify ? "verify" : "ignore" },
+		     { "hold-cap", e->hold_cap ? cap : NULL },
 		     { "vlan-key", e->vlan_key ? "yes" : NULL },
 		     { "impair", NULL },
 		     { "partial", NULL } };
 
 	bench_hole_wait(e, &v->pt->impair, &packets, &ns);
 	bench_hole_wait_text(packets, ns, wait, sizeof(wait));
+	snprintf(cap, sizeof(cap), "%zu", e->hold_cap);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		const char *have = bench_golden_get(g, want[i].key);
 
