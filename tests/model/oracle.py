@@ -3,12 +3,16 @@
 
 It implements engine/ORDER.md without sharing a line with the engine and prefers the plain way to the fast one.
     oracle.py [options] CAPTURE          golden lines on standard output
+    oracle.py --server                   asked over and over without being started anew: see serve()
     streams = oracle.run(path, Options(overlap="linux"))     as a module
 Exit status: 0; 1 when the capture is damaged (what came before counts); 2 when nothing could be read.
 """
 
 import argparse
 import hashlib
+import json
+import signal
+import struct
 import sys
 from dataclasses import dataclass, field
 
@@ -163,6 +167,43 @@ def file_sha256(path):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+FRAME = struct.Struct("<QIII")  # time, link type, captured bytes, bytes on the wire
+
+
+def answer(question, stream):
+    """The golden lines for one question: a line of JSON that has been read, and its frames that follow it."""
+    model = Model(Options(question["checksum"], question["overlap"], question["hole_wait"], question["vlan_key"]))
+    failed = None
+    for _ in range(question["frames"]):
+        time, link, captured, wire = FRAME.unpack(stream.read(FRAME.size))
+        data = stream.read(captured)
+        try:
+            if failed is None:
+                model.frame(time, link, data, max(wire, captured))
+        except Exception as error:  # pylint: disable=broad-except # the rest of the question must be read
+            failed = error
+    if failed is not None:
+        raise failed
+    streams = model.finish()
+    return sorted([golden.tcp_line(one) for one in streams] + [golden.udp_line(one) for one in streams.udp])
+
+
+def serve(questions, answers):
+    """Answers until the questions end. A question is a line of JSON (checksum, overlap, hole_wait, vlan_key, frames:
+    how many) and then so many frames, each a FRAME and its bytes; an answer is "N\\n" and N golden lines, or
+    "! why\\n" where there is none. It begins with a line that says that the server is there."""
+    answers.write(b"flowos-model 1\n")
+    answers.flush()
+    for line in questions:
+        try:
+            lines = answer(json.loads(line), questions)
+            text = "".join(f"{one}\n" for one in [len(lines), *lines])
+        except Exception as error:  # pylint: disable=broad-except # whoever asks is told
+            text = f"! {type(error).__name__}: {error}".replace("\n", " ") + "\n"
+        answers.write(text.encode())
+        answers.flush()
+
+
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(description="What each stream of a capture must contain, as golden lines.")
     parser.add_argument("capture")
@@ -183,6 +224,10 @@ def parse_arguments(arguments):
 
 
 def main(arguments=None):
+    if (sys.argv[1:] if arguments is None else arguments) == ["--server"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks decides when it ends
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+        return 0
     chosen, options = parse_arguments(arguments)
     try:
         streams = run(chosen.capture, options)
