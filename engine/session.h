@@ -53,7 +53,8 @@ enum fos__session_flag {
 	FOS_SESSION_TOUCHED1 = 1u << 3,
 	FOS_SESSION_OPEN0 = 1u << 4, /* stream_open was called; side 1 is the next bit */
 	FOS_SESSION_OPEN1 = 1u << 5,
-	FOS_SESSION_ORIGIN = 1u << 6, /* the side that opened it */
+	FOS_SESSION_ORIGIN = 1u << 6,    /* the side that opened it */
+	FOS_SESSION_HALF_OPEN = 1u << 7, /* no payload delivered, no handshake done: the first to go, see crowd.h */
 };
 
 struct fos_session {
@@ -66,9 +67,10 @@ struct fos_session {
 	struct fos_session *older;    /* the use of the 4-tuple before this one */
 	struct fos_session *wheel_next, **wheel_link;
 	uint32_t flags;
-	uint32_t uses;            /* in the newest use: how many there are */
-	uint32_t end_why;         /* enum fos_end, for directions that nothing else ended */
-	struct fos__half half[2]; /* by side of the key */
+	uint32_t uses;                    /* in the newest use: how many there are */
+	uint32_t end_why;                 /* enum fos_end, for directions that nothing else ended */
+	uint32_t line_before, line_after; /* slab numbers, see crowd.h */
+	struct fos__half half[2];         /* by side of the key */
 };
 
 static inline bool fos__session_over(const struct fos_session *s)

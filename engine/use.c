@@ -41,13 +41,28 @@ static void count_new(struct fos_worker *w, const struct fos_session *s)
 		w->st.sessions_peak = w->st.sessions_now;
 }
 
+/* Ends sessions until one more may be. Must not be called while a use is being looked at: it may be that one. */
+static bool make_room(struct fos_worker *w)
+{
+	struct fos_session *s;
+
+	while (w->st.sessions_now >= w->cfg.max_sessions) {
+		s = fos__crowd_first(&w->crowd, &w->slab, w->cfg.max_sessions / FOS_HALF_OPEN_SHARE);
+		if (!s)
+			return false;
+		*((s->flags & FOS_SESSION_HALF_OPEN) ? &w->st.evicted_half_open : &w->st.evicted_idle) += 1;
+		fos__use_end(w, s, FOS_END_TIMEOUT);
+	}
+	return true;
+}
+
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
                                  struct fos_session *older, int originator)
 {
 	uint32_t number;
 	struct fos_session *s;
 
-	if (w->st.sessions_now >= w->cfg.max_sessions) {
+	if (w->st.sessions_now >= w->cfg.max_sessions && !make_room(w)) {
 		w->st.session_cap++;
 		return NULL;
 	}
@@ -74,9 +89,29 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 		fos__queue_init(s);
 	if (older)
 		older->flags |= FOS_SESSION_OLD;
+	if (key->proto == IPPROTO_TCP)
+		s->flags |= FOS_SESSION_HALF_OPEN;
+	fos__crowd_join(&w->crowd, &w->slab, s);
 	fos__wheel_add(&w->wheel, s, fos__use_deadline(w, s));
 	count_new(w, s);
 	return s;
+}
+
+static bool delivered(const struct fos__half *h)
+{
+	return (h->flags & FOS_HALF_STARTED) && h->next > h->start;
+}
+
+/* A SYN with its SYN-ACK is still half-open, and so it is when an RST answers that: nothing says that there is somebody
+ * at the sender's address. */
+void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p)
+{
+	const struct fos__half *a = &s->half[0], *b = &s->half[1];
+	bool both = (a->flags & b->flags & FOS_HALF_ANY) && !(p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_RST));
+
+	if ((s->flags & FOS_SESSION_HALF_OPEN) && !both && !delivered(a) && !delivered(b))
+		return;
+	fos__crowd_seen(&w->crowd, &w->slab, s);
 }
 
 /* Takes a use out of its conversation; it is freed when the batch is done. */
@@ -98,6 +133,7 @@ static void forget(struct fos_worker *w, struct fos_session *s)
 		}
 	}
 	fos__wheel_remove(s);
+	fos__crowd_leave(&w->crowd, &w->slab, s);
 	s->flags |= FOS_SESSION_OLD;
 	s->wheel_next = w->dead;
 	w->dead = s;
@@ -242,6 +278,8 @@ static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p
 {
 	bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
 
+	if (w->st.sessions_now >= w->cfg.max_sessions && make_room(w)) /* it may have been of this conversation */
+		newest = fos__use_find(w, key, p->hash);
 	if (newest && newest->uses >= FOS_USES) {
 		struct fos_session *oldest = newest;
 
@@ -263,8 +301,9 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 		if (best)
 			return best;
 		best = add_use(w, p, &key, newest, side);
-		if (best) /* before the SYN itself: what moves waits until it has said where the stream starts */
-			fos__tcp_move_held(w, newest, best, side, p->seq);
+		if (best &&
+		    best->older) /* before the SYN itself: what moves waits until it has said where the stream starts */
+			fos__tcp_move_held(w, best->older, best, side, p->seq);
 		return best;
 	}
 	if (newest->older) {

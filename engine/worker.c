@@ -48,6 +48,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	if (cfg)
 		w->cfg = *cfg;
 	set_defaults(&w->cfg);
+	w->crowded = w->cfg.max_sessions / 2 + 1;
 	if (!w->cfg.frag.seed)
 		w->cfg.frag.seed = w->cfg.seed;
 	err = fos__table_init(&w->table);
@@ -189,11 +190,15 @@ static void free_dead(struct fos_worker *w)
 	w->dead = NULL;
 }
 
+/* Sessions that never close come round again and again, perhaps all in the same second: a batch looks at so many, the
+ * next one goes on. (What comes of it does not depend on when: packets look at their own session.) */
+enum { LOOKS = 1024 };
+
 static void look_at_due(struct fos_worker *w)
 {
 	struct fos_session *s;
 
-	while ((s = fos__wheel_due(&w->wheel, w->now_ns))) {
+	for (int n = 0; n < LOOKS && (s = fos__wheel_due(&w->wheel, w->now_ns)); n++) {
 		uint64_t at = fos__use_deadline(w, s);
 
 		if (at <= w->now_ns) {
@@ -263,7 +268,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, const struct fos__pla
 	if (!s)
 		return;
 	s->last_ns = w->now_ns;
-	if (!s->flow) {
+	if (!s->flow) { /* it stays half-open: the first to go */
 		w->st.unmatched++;
 		return;
 	}
@@ -273,6 +278,8 @@ static void place(struct fos_worker *w, struct fos_pkt *p, const struct fos__pla
 		fos__tcp_input(w, s, p, side);
 	else
 		udp_input(w, s, p, side);
+	if ((s->flags & FOS_SESSION_HALF_OPEN) || w->st.sessions_now >= w->crowded)
+		fos__use_seen(w, s, p);
 }
 
 static void hash_packet(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)

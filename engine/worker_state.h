@@ -8,6 +8,7 @@
 #include <flowos/worker.h>
 
 #include "arena.h"
+#include "crowd.h"
 #include "flow.h"
 #include "session.h"
 #include "slab.h"
@@ -31,6 +32,8 @@ struct fos_worker {
 	struct fos__table table;
 	struct fos__slab slab;
 	struct fos__wheel wheel;
+	struct fos__crowd crowd;
+	size_t crowded; /* from so many sessions on the crowd is told of every packet */
 	struct fos_frag_table *frags;
 	struct fos__arena arena;
 	struct fos_session *dead;     /* freed at the end of the batch; linked by wheel_next */
@@ -62,6 +65,8 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 /* Rule 3, the end: does it lie where this use cannot have anything, so that it is of a connection whose SYN is still to come? */
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side);
 void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why);
+/* After a packet of a session that is half-open, or of any when it is crowded. */
+void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p);
 /* Ends every use of the conversation that has been idle for too long, and looks at the time of holes. Returns the
  * newest use that is left, or NULL. */
 struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newest);
@@ -78,6 +83,7 @@ enum {
 	FOS_WINDOW = 1 << 30,
 	FOS_STRAY = 1 << 20,
 	FOS_USES = 8,
+	FOS_HALF_OPEN_SHARE = 8, /* one in so many places is for half-open sessions */
 };
 
 #endif

@@ -214,27 +214,6 @@ static void test_cap_before_start(void **state)
 	er_trace_free(&t);
 }
 
-static void test_max_sessions(void **state)
-{
-	struct fos_worker_config cfg = { .max_sessions = 3, .linger_ns = ER_SECOND };
-	struct er_trace t = { 0 };
-	struct fos_worker_stats st;
-	char *got;
-
-	(void)state;
-	for (uint8_t host = 1; host <= 5; host++)
-		er_add(&t,
-		       &(struct er_spec){ .flags = FOS_TCP_SYN, .host = host, .seq = 1000, .data = "abc", .len = 3 });
-	er_script(&t, "> S 500000; > R 1004; t 5; > S 500000 xyz");
-	got = er_play(&t, &cfg, 2, 0, &st);
-	assert_string_equal(got, "1> abc rst; 2> abc eof; 3> abc eof; 4> xyz eof");
-	assert_int_equal(st.session_cap, 3);
-	assert_int_equal(st.sessions, 4);
-	assert_int_equal(st.sessions_peak, 3);
-	free(got);
-	er_trace_free(&t);
-}
-
 /* ---- packets -------------------------------------------------------------------------------------------------- */
 
 static void test_checksums(void **state)
@@ -476,19 +455,12 @@ static void test_end_and_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scenarios),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_cap_direction),
-		cmocka_unit_test(test_cap_total),
-		cmocka_unit_test(test_cap_before_start),
-		cmocka_unit_test(test_max_sessions),
-		cmocka_unit_test(test_checksums),
-		cmocka_unit_test(test_vlan_key),
-		cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_nested_fragments),
-		cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_batches),
-		cmocka_unit_test(test_end_and_on),
+		cmocka_unit_test(test_scenarios),        cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_cap_direction),    cmocka_unit_test(test_cap_total),
+		cmocka_unit_test(test_cap_before_start), cmocka_unit_test(test_checksums),
+		cmocka_unit_test(test_vlan_key),         cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_nested_fragments), cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_batches),          cmocka_unit_test(test_end_and_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

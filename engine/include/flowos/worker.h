@@ -39,13 +39,19 @@ struct fos_worker_config {
 	size_t cap_total_bytes;     /* and in all; 0: 1 GiB */
 	size_t cap_retained_bytes;  /* bytes that a module has not released, per direction; 0: 64 MiB. The number of
 	                              * runs that they came in is bounded, too: one per 128 bytes, and 4096 */
-	size_t max_sessions;        /* 0: 2^24 */
+	size_t max_sessions;        /* 0: 2^24; uses of a 4-tuple count one each. See below */
 	struct fos_frag_config frag;
 
 	/* Called for every held run of bytes when it is delivered: how long it waited for a hole. May be NULL. */
 	void (*hol_wait)(void *arg, uint64_t wait_ns, uint32_t bytes);
 	void *hol_wait_arg;
 };
+
+/* When there are max_sessions, one more ends another. If more than an eighth of them are half-open, it is the oldest of
+ * these: no payload was delivered, and both sides were not seen, or all packets since are SYNs and RSTs. Else it is the one
+ * whose last packet is longest ago (of those that had none since half of the places were taken, the oldest). Its streams end
+ * as by time-out. So floods of SYNs and sessions that never close push out each other and what is idle, and nobody who talks.
+ */
 
 /* Everything that was counted. What ends in _bytes counts bytes, all else packets or events. */
 struct fos_worker_stats {
@@ -68,7 +74,9 @@ struct fos_worker_stats {
 	uint64_t cap_gaps, cap_gap_bytes; /* of those: for a cap */
 	uint64_t time_gaps;               /* of those: for time alone */
 	uint64_t forced_releases;         /* a module kept more than cap_retained_bytes */
-	uint64_t session_cap;             /* packets of sessions that were not made: max_sessions */
+	uint64_t session_cap;             /* packets of sessions that were not made for want of a place */
+	uint64_t evicted_half_open;       /* sessions that ended for max_sessions, half-open ones */
+	uint64_t evicted_idle;            /* and others */
 	uint64_t no_memory;               /* packets that were given up for want of memory */
 	struct fos_frag_stats frag;
 };
