@@ -14,6 +14,8 @@
 
 #include <flowos/outfile.h>
 
+#include "command.h"
+
 enum { OPTIONS_MAX = 128 };
 
 enum source { OWN, IMPAIR, ENGINE, HELP, VERSION };
@@ -123,6 +125,7 @@ static void print_help(const struct cli_program *p)
 static void end_by_signal(int number)
 {
 	fos_outfile_cleanup();
+	bench_command_cleanup();
 	signal(number, SIG_DFL);
 	raise(number);
 }

@@ -110,9 +110,19 @@ int bench_golden_add(struct bench_golden *g, const struct bench_record *r)
 		err = add_line(g, stream_line(&r->stream[i]));
 	for (size_t i = 0; err == 0 && i < r->udps; i++)
 		err = add_line(g, udp_line(&r->udp[i]));
+	bench_golden_sort(g);
+	return err;
+}
+
+int bench_golden_add_line(struct bench_golden *g, const char *line)
+{
+	return add_line(g, strdup(line));
+}
+
+void bench_golden_sort(struct bench_golden *g)
+{
 	if (g->lines)
 		qsort(g->line, g->lines, sizeof(*g->line), by_bytes);
-	return err;
 }
 
 static int read_line(struct bench_golden *g, char *line, size_t number, const char *path, char *err, size_t errlen)
@@ -174,8 +184,7 @@ int bench_golden_read(struct bench_golden *g, const char *path, char *err, size_
 	free(line);
 	if (f != stdin)
 		fclose(f);
-	if (g->lines)
-		qsort(g->line, g->lines, sizeof(*g->line), by_bytes);
+	bench_golden_sort(g);
 	if (rc)
 		bench_golden_free(g);
 	return rc;

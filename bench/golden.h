@@ -30,6 +30,10 @@ const char *bench_golden_get(const struct bench_golden *g, const char *key); /* 
 /* Adds the lines of a record that was hashed. */
 int bench_golden_add(struct bench_golden *g, const struct bench_record *r);
 
+/* Adds a copy of one line, and puts all in order. 0 or -ENOMEM. */
+int bench_golden_add_line(struct bench_golden *g, const char *line);
+void bench_golden_sort(struct bench_golden *g);
+
 /* Reads a golden file ("-": standard input); -EINVAL with "FILE:LINE: what is wrong" for one that is none. */
 int bench_golden_read(struct bench_golden *g, const char *path, char *err, size_t errlen);
 

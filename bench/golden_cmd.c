@@ -52,6 +52,10 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		return set_seeds(c, value, err, errlen);
 	} else if (strcmp(name, "engine") == 0) {
 		return golden_engine_set(&c->engine, value, err, errlen);
+	} else if (strcmp(name, "engine-timeout") == 0) {
+		return golden_engine_set_timeout(&c->engine, value, err, errlen);
+	} else if (strcmp(name, "engine-lacks") == 0) {
+		return golden_engine_set_lacks(&c->engine, value, err, errlen);
 	}
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command.h"
+
 const struct golden_profile golden_profiles[] = {
 	{ "clean", "" },
 	{ "reorder", "--reorder 5%" },
@@ -33,25 +35,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Prints a path so that a shell reads it as one word. */
-static void put_word(FILE *f, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=+@%";
-
-	if (*text && strspn(text, plain) == strlen(text)) {
-		fputs(text, f);
-		return;
-	}
-	fputc('\'', f);
-	for (; *text; text++) {
-		if (*text == '\'')
-			fputs("'\\''", f);
-		else
-			fputc(*text, f);
-	}
-	fputc('\'', f);
-}
-
 /* Engine options that were given, for the line that repeats. */
 static void put_given(const struct golden_given *g)
 {
@@ -69,7 +52,7 @@ static void put_given(const struct golden_given *g)
 		printf(" --vlan-key");
 	if (g->opts.filter) {
 		printf(" --flow ");
-		put_word(stdout, g->opts.filter);
+		bench_shell_word(stdout, g->opts.filter);
 	}
 	if (g->force)
 		printf(" --force");
@@ -99,9 +82,9 @@ static void say(struct golden_suite *s, const char *trace, const char *golden, c
 	printf("\n");
 	if (!o->holds) {
 		printf("repeat: %s ", s->program);
-		put_word(stdout, trace);
+		bench_shell_word(stdout, trace);
 		printf(" ");
-		put_word(stdout, golden);
+		bench_shell_word(stdout, golden);
 		put_given(s->given);
 		printf("%s%s\n", active ? " " : "", active ? options : "");
 	}
