@@ -279,6 +279,8 @@ static void note_drops(struct bench_run *run, const struct fos_worker_stats *st)
 		     { "time_gaps", st->time_gaps },
 		     { "forced_releases", st->forced_releases },
 		     { "session_cap", st->session_cap },
+		     { "evicted_half_open", st->evicted_half_open },
+		     { "evicted_idle", st->evicted_idle },
 		     { "no_memory", st->no_memory } };
 
 	for (size_t i = 0; i < sizeof(drop) / sizeof(drop[0]); i++)

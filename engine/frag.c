@@ -4,7 +4,8 @@
  * what is given up: by time, by number, by memory. How one datagram is put together is in frag_datagram.c.
  *
  * All that wait are in one list by the arrival of their first fragment: its head is the oldest. An IPv6 datagram that
- * fell to an overlap stays there, buried (without bytes), so that its other fragments fall, too.
+ * fell to an overlap stays there, buried (without bytes), so that its other fragments fall, too. Who gives way to a
+ * cap is the oldest of a pair of hosts that has many (frag_pair.h), or where nobody has many, the oldest of all.
  */
 #include <flowos/frag.h>
 
@@ -15,6 +16,7 @@
 #include <flowos/rand.h>
 
 #include "frag_datagram.h"
+#include "frag_pair.h"
 #include "parse_internal.h"
 
 struct frag_key {
@@ -28,6 +30,7 @@ struct frag_key {
 _Static_assert(sizeof(struct frag_key) == 40, "the key is hashed and compared as bytes: no padding");
 
 struct waiting {
+	struct fos__frag_link link; /* first: what frag_pair.c gives back */
 	struct waiting *next_hash;
 	struct waiting *older, *newer;
 	struct frag_key key;
@@ -41,8 +44,8 @@ struct fos_frag_table {
 	struct fos_frag_stats st;
 	struct waiting *oldest, *newest;
 	struct waiting **buckets;
-	uint32_t mask; /* buckets, less one */
-	size_t count;
+	struct fos__frag_pairs pairs;
+	uint32_t mask;   /* buckets, less one */
 	uint64_t now_ns; /* the greatest time that it was told */
 };
 
@@ -66,7 +69,8 @@ int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **o
 		buckets *= 2;
 	t->mask = buckets - 1;
 	t->buckets = calloc(buckets, sizeof *t->buckets);
-	if (!t->buckets) {
+	if (!t->buckets || fos__frag_pairs_init(&t->pairs, buckets, t->cfg.seed)) {
+		free(t->buckets);
 		free(t);
 		return -ENOMEM;
 	}
@@ -76,7 +80,7 @@ int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **o
 
 static size_t waiting_bytes(const struct waiting *w)
 {
-	return sizeof *w + (w->d.buf ? sizeof *w->d.buf + w->d.buf->len : 0);
+	return sizeof *w + fos__frag_pair_bytes + (w->d.buf ? sizeof *w->d.buf + w->d.buf->len : 0);
 }
 
 /* Its memory was `before`, and is what it is now. */
@@ -97,9 +101,10 @@ static void drop(struct fos_frag_table *t, struct waiting *w, uint64_t *reason)
 	*at = w->next_hash;
 	*(w->older ? &w->older->newer : &t->oldest) = w->newer;
 	*(w->newer ? &w->newer->older : &t->newest) = w->older;
+	fos__frag_pairs_leave(&t->pairs, &w->link);
 	*reason += w->d.buf != NULL;
 	t->st.held_bytes -= waiting_bytes(w);
-	t->count--;
+	t->st.waiting--;
 	fos__datagram_bury(&w->d);
 	free(w);
 }
@@ -112,6 +117,7 @@ void fos_frag_destroy(struct fos_frag_table *t)
 		return;
 	while (t->oldest)
 		drop(t, t->oldest, &nobody);
+	fos__frag_pairs_free(&t->pairs);
 	free(t->buckets);
 	free(t);
 }
@@ -129,19 +135,39 @@ void fos_frag_expire(struct fos_frag_table *t, uint64_t now_ns)
 		drop(t, t->oldest, &t->st.timeouts);
 }
 
-/* Gives up the oldest, but not `keep`, until `bytes` more fit. Is there room then? */
+/* Gives up one, but not `keep`; false: there is none. */
+static bool give_way(struct fos_frag_table *t, const struct waiting *keep)
+{
+	struct fos__frag_link *most = fos__frag_pairs_most(&t->pairs);
+	struct waiting *w = t->oldest;
+	uint64_t before = t->st.evicted;
+
+	if (most && most == (keep ? &keep->link : NULL))
+		most = most->newer; /* it has many */
+	if (!most && w && w == keep)
+		w = w->newer;
+	if (!most && !w)
+		return false;
+	drop(t, most ? (struct waiting *)most : w, &t->st.evicted);
+	if (most)
+		t->st.evicted_of_many += t->st.evicted - before;
+	return true;
+}
+
+/* Until `bytes` more fit. Is there room then? */
 static bool make_room(struct fos_frag_table *t, const struct waiting *keep, size_t bytes)
 {
-	while (t->st.held_bytes + bytes > t->cfg.max_bytes) {
-		struct waiting *w = t->oldest;
-
-		if (w && w == keep)
-			w = w->newer;
-		if (!w)
+	while (t->st.held_bytes + bytes > t->cfg.max_bytes)
+		if (!give_way(t, keep))
 			return false;
-		drop(t, w, &t->st.evicted);
-	}
 	return true;
+}
+
+static void hosts_of(const struct frag_key *key, struct fos__frag_hosts *hosts)
+{
+	memcpy(hosts->src, key->src, sizeof hosts->src);
+	memcpy(hosts->dst, key->dst, sizeof hosts->dst);
+	hosts->version = key->version;
 }
 
 static void key_read(const struct fos_pkt *p, struct frag_key *key)
@@ -183,16 +209,17 @@ static struct waiting *find(const struct fos_frag_table *t, const struct frag_ke
 static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key)
 {
 	struct waiting *w = calloc(1, sizeof *w);
+	struct fos__frag_hosts hosts;
 
 	if (!w)
 		return NULL;
-	if (fos__datagram_init(&w->d) != 0 || !make_room(t, NULL, waiting_bytes(w))) {
-		fos__datagram_bury(&w->d);
-		free(w);
-		return NULL;
-	}
-	while (t->count >= t->cfg.max_datagrams)
-		drop(t, t->oldest, &t->st.evicted);
+	hosts_of(key, &hosts);
+	if (fos__datagram_init(&w->d) != 0 || !make_room(t, NULL, waiting_bytes(w)))
+		goto no_memory;
+	while (t->st.waiting >= t->cfg.max_datagrams)
+		give_way(t, NULL);
+	if (fos__frag_pairs_join(&t->pairs, &hosts, &w->link))
+		goto no_memory;
 	w->key = *key;
 	w->first_ns = t->now_ns;
 	w->bucket = key_bucket(t, key);
@@ -201,9 +228,14 @@ static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key)
 	w->older = t->newest;
 	*(t->newest ? &t->newest->newer : &t->oldest) = w;
 	t->newest = w;
-	t->count++;
+	if (++t->st.waiting > t->st.waiting_peak)
+		t->st.waiting_peak = t->st.waiting;
 	account(t, w, 0);
 	return w;
+no_memory:
+	fos__datagram_bury(&w->d);
+	free(w);
+	return NULL;
 }
 
 /* Gives the fragment to its datagram. Returns the datagram if that completes it. */
@@ -269,7 +301,7 @@ enum fos_verdict fos_frag_add(struct fos_frag_table *t, struct fos_pkt *p, unsig
 	}
 	if (!w)
 		return FOS_PKT_FRAGMENT;
-	t->st.held_bytes -= waiting_bytes(w) - sizeof *w; /* drop() will no longer see the buffer */
+	t->st.held_bytes -= sizeof *w->d.buf + w->d.buf->len; /* drop() will no longer see the buffer */
 	p->buf = fos__datagram_finish(&w->d, &ip, &len);
 	drop(t, w, &t->st.datagrams);
 	t->st.datagrams++;

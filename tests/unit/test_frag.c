@@ -320,6 +320,68 @@ static void test_caps(void **state)
 	assert_int_equal(stats().held_bytes, 0);
 }
 
+/* feed_part() from host number `host`. */
+static int feed_from(uint32_t host, uint32_t from, uint32_t to, uint32_t id)
+{
+	uint8_t mem[66000];
+	uint32_t len = cut(mem, from, to < payload_len() ? to : payload_len(), 0, id);
+	uint32_t src = header_len() == 40 ? 8 + 12 : 12;
+
+	put16(mem + src, 0x0a00 + (host >> 16));
+	put16(mem + src + 2, host & 0xffff);
+	return feed(mem, len, len);
+}
+
+enum { FLOOD = 5000, SLOW = 50 };
+
+/* Datagrams of 50 hosts that take their time, half of a flood each; `attackers` hosts send first fragments of nothing.
+ * Returns how many of them come together. */
+static unsigned slow_ones(uint32_t attackers)
+{
+	unsigned whole_ones = 0;
+
+	for (uint32_t i = 0; i < FLOOD; i++) {
+		feed_from(1000 + i % attackers, 0, 48, i);
+		if (i % 50 == 0 && i / 50 < SLOW)
+			feed_from(i / 50, 48, 100, 7);
+		if (i % 50 == 49 && i / 50 >= SLOW && feed_from(i / 50 - SLOW, 0, 48, 7) != FOS_PKT_FRAGMENT) {
+			fos_buf_put(last.buf);
+			whole_ones++;
+		}
+	}
+	return whole_ones;
+}
+
+/* Who has many waiting gives way, in turns; who has not completes. Where nobody has many, the oldest goes. */
+static void test_fair(void **state)
+{
+	static const char *const lines[] = { "ip4 udp=9 data=92", "ip6 udp=9 data=92" };
+	static const struct fos_frag_config cfg[] = { { .max_datagrams = 200 }, { .max_bytes = 200 * 4500 } };
+
+	(void)state;
+	for (unsigned k = 0; k < 4; k++) {
+		for (uint32_t attackers = 1; attackers <= 10; attackers += 3) {
+			start(lines[k % 2], &cfg[k / 2]);
+			assert_int_equal(slow_ones(attackers), SLOW);
+			assert_true(stats().evicted >= FLOOD - 200);
+			assert_int_equal(stats().evicted_of_many, stats().evicted);
+			assert_in_range(stats().waiting_peak, 150, k / 2 ? 250 : 200);
+			assert_true(k / 2 == 0 || stats().held_peak_bytes <= cfg[1].max_bytes);
+		}
+		start(lines[k % 2], &cfg[k / 2]);
+		assert_int_equal(slow_ones(FLOOD), 0); /* forged addresses: nobody can be told from anybody else */
+		assert_int_equal(stats().evicted_of_many, 0);
+	}
+	/* a pair that has many does not give up what is just growing */
+	start("ip4 udp=9 data=60000", &(struct fos_frag_config){ .max_bytes = 100000 });
+	for (uint32_t id = 0; id < 10; id++)
+		feed_part(0, 2048, 0, id);
+	for (uint32_t at = 2048; at < payload_len(); at += 2048)
+		assert_int_equal(feed_part(at, at + 2048, 0, 0) == FOS_PKT_UDP, at + 2048 >= payload_len());
+	check_whole();
+	assert_int_equal(stats().evicted_of_many, 3); /* 10 wait, until 7 do; then the oldest */
+}
+
 /* Same identification, other protocol or address: another datagram. */
 static void test_keys(void **state)
 {
@@ -463,10 +525,10 @@ static int teardown(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_orders), cmocka_unit_test(test_overlap4), cmocka_unit_test(test_overlap6),
-		cmocka_unit_test(test_bad),    cmocka_unit_test(test_time),     cmocka_unit_test(test_caps),
-		cmocka_unit_test(test_keys),   cmocka_unit_test(test_tunnel),   cmocka_unit_test(test_long_header),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_orders),      cmocka_unit_test(test_overlap4), cmocka_unit_test(test_overlap6),
+		cmocka_unit_test(test_bad),         cmocka_unit_test(test_time),     cmocka_unit_test(test_fair),
+		cmocka_unit_test(test_caps),        cmocka_unit_test(test_keys),     cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_long_header), cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -19,23 +19,26 @@ struct fos_frag_table;
 
 struct fos_frag_config {
 	uint64_t timeout_ns;  /* since a datagram's first fragment; 0: 30 s */
-	size_t max_datagrams; /* waiting at the same time; 0: 4096. The oldest is given up */
-	size_t max_bytes;     /* memory of all that waits; 0: 64 MiB */
-	uint64_t seed;        /* keys the hash table: nobody can fill one chain without knowing it */
+	size_t max_datagrams; /* waiting at the same time; 0: 4096 */
+	size_t max_bytes; /* memory of all that waits; 0: 64 MiB. Beyond either cap, the oldest datagram of a pair of
+	                        * hosts that has the most and at least 8 is given up, else the oldest of all */
+	uint64_t seed;    /* keys the hash table: nobody can fill one chain without knowing it */
 };
 
 struct fos_frag_stats {
-	uint64_t fragments; /* fed in */
-	uint64_t datagrams; /* completed */
-	uint64_t timeouts;  /* datagrams given up by time */
-	uint64_t evicted;   /* datagrams given up by a cap */
-	uint64_t overlaps;  /* fragments that brought bytes a second time: IPv4 keeps the first, IPv6 drops the
+	uint64_t fragments;       /* fed in */
+	uint64_t datagrams;       /* completed */
+	uint64_t timeouts;        /* datagrams given up by time */
+	uint64_t evicted;         /* datagrams given up by a cap */
+	uint64_t evicted_of_many; /* of those: of a pair of hosts that had many */
+	uint64_t overlaps;        /* fragments that brought bytes a second time: IPv4 keeps the first, IPv6 drops the
 	                       * datagram (RFC 5722); exact duplicates are only counted in `duplicates` */
 	uint64_t duplicates;
 	uint64_t conflicts; /* overlaps whose bytes differed */
 	uint64_t bad;       /* lengths that contradict each other (the datagram is given up), more than 65535 bytes,
 	                       * or captured only in part (the fragment alone is) */
 	uint64_t held_bytes, held_peak_bytes; /* what max_bytes bounds */
+	uint64_t waiting, waiting_peak;       /* what max_datagrams bounds */
 };
 
 /* Returns 0 or -ENOMEM. NULL config: the defaults. */
