@@ -22,7 +22,9 @@ struct golden_outcome {
 	uint64_t gapped, gap_bytes; /* of those that hold: less arrived */
 	uint64_t conflicted;        /* of those that hold: the trace itself has different bytes for one place */
 	uint64_t by_packet;         /* streams that were held against the packets themselves, without the engine */
+	uint64_t left_out;          /* lines of another engine that were not looked at: see golden_foreign.h */
 	char first[1024];           /* the first difference; "" where it holds */
+	char more[1800];            /* lines that say more of it, each with its end; "" */
 };
 
 /* What a command line gave: an option that was not given comes from the golden file's header. */
@@ -52,6 +54,9 @@ enum golden_open_result {
 int golden_case_open(struct golden_case *c, const char *trace, const char *golden, const struct golden_given *given,
                      int (*progress)(void *, uint64_t), void *arg, char *err, size_t errlen);
 void golden_case_close(struct golden_case *c);
+
+/* Are checksums verified in a run with this impairment? As asked for, else as the golden file says. */
+bool golden_case_verifies(const struct golden_case *c, const struct fos_impair_spec *spec);
 
 /* Runs the trace with the impairment and holds the result against the golden file. -EINVAL: the impairment cannot be used here. */
 int golden_case_verify(struct golden_case *c, const struct fos_impair_spec *spec, struct golden_outcome *out, char *err,

@@ -95,7 +95,9 @@ static void say(struct golden_suite *s, const char *trace, const char *golden, c
 static bool left_out(const struct golden_suite *s, const struct golden_case *c, const struct fos_impair_spec *spec,
                      char *err, size_t errlen)
 {
-	return !s->impaired && bench_check_corrupt(&c->trace.frames, spec, err, errlen) == -EINVAL;
+	return !s->impaired &&
+	       (bench_check_corrupt(&c->trace.frames, spec, err, errlen) == -EINVAL ||
+	        bench_check_truncate(&c->trace.frames, spec, golden_case_verifies(c, spec), err, errlen) == -EINVAL);
 }
 
 static int check_one(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,

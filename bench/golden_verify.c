@@ -195,6 +195,14 @@ static int make_changed(struct golden_case *c, struct run *r, const struct fos_f
 	return rc;
 }
 
+bool golden_case_verifies(const struct golden_case *c, const struct fos_impair_spec *spec)
+{
+	struct bench_engine_opts o = c->opts;
+
+	o.checksum_given = c->checksum_asked;
+	return bench_verify_checksums(&o, spec) || (!c->checksum_asked && c->opts.verify);
+}
+
 static int run_make(struct golden_case *c, const struct fos_impair_spec *spec, struct run *r, char *err, size_t errlen)
 {
 	struct fos_impair_spec kept;
@@ -208,9 +216,11 @@ static int run_make(struct golden_case *c, const struct fos_impair_spec *spec, s
 	kept.keep_decisions = true;
 	r->opts = c->opts;
 	r->opts.checksum_given = c->checksum_asked;
-	r->opts.verify = bench_verify_checksums(&r->opts, spec) || (!c->checksum_asked && c->opts.verify);
+	r->opts.verify = golden_case_verifies(c, spec);
 	r->opts.checksum_given = true;
 	rc = bench_check_corrupt(&c->trace.frames, spec, err, errlen);
+	if (rc == 0)
+		rc = bench_check_truncate(&c->trace.frames, spec, r->opts.verify, err, errlen);
 	if (rc == 0)
 		rc = bench_schedule_make(&r->impaired, &c->trace.frames, &kept, err, errlen);
 	if (rc == 0)
@@ -230,7 +240,8 @@ static int run_make(struct golden_case *c, const struct fos_impair_spec *spec, s
 
 static int compare(struct run *r, const struct fos_impair_spec *spec, char *err, size_t errlen)
 {
-	int rc = bench_check(r->ref, r->record, &r->check);
+	int rc = fos_impair_spec_lossless(spec) ? bench_check(r->ref, r->record, &r->check)
+	                                        : bench_check_lossy(r->ref, r->record, &r->check);
 
 	if (rc == 0 && !r->opts.filter) /* which looks at streams only */
 		rc = bench_check_udp(r->impaired.frames.v, r->impaired.frames.n, r->record, r->opts.verify, &r->check);

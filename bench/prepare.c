@@ -72,31 +72,6 @@ bool bench_changes_bytes(const struct fos_impair_spec *spec)
 	return false;
 }
 
-/* A packet that is cut short cannot be verified: it counts as right, also where the whole one does not. */
-static int check_truncate(const struct fos_frames *in, const struct bench_point *pt, char *err, size_t errlen)
-{
-	struct fos_impair_checksums c = { 0 };
-	struct fos_port *mem;
-	int rc;
-
-	if (!pt->impair.truncate.share || !bench_verify_checksums(&pt->engine, &pt->impair))
-		return 0;
-	rc = fos_mem_port_open(in->v, in->n, &mem);
-	if (rc == 0) {
-		rc = fos_impair_checksums_scan(mem, UINT64_MAX, &c);
-		fos_port_close(mem);
-	}
-	if (rc < 0)
-		snprintf(err, errlen, "--truncate: %s", strerror(-rc));
-	else if (c.invalid)
-		snprintf(
-		    err, errlen,
-		    "--truncate: %llu of %llu checksums in the trace are wrong, and a packet that is cut short cannot "
-		    "be verified: use --checksum ignore",
-		    (unsigned long long)c.invalid, (unsigned long long)c.checked);
-	return rc < 0 ? rc : c.invalid ? -EINVAL : 0;
-}
-
 int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const struct bench_point *pt,
                   const struct bench_trace *trace, uint64_t target, char *err, size_t errlen)
 {
@@ -108,7 +83,8 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 	if (rc == 0)
 		rc = bench_check_corrupt(p->source.frames, &pt->impair, err, errlen);
 	if (rc == 0)
-		rc = check_truncate(p->source.frames, pt, err, errlen);
+		rc = bench_check_truncate(p->source.frames, &pt->impair,
+		                          bench_verify_checksums(&pt->engine, &pt->impair), err, errlen);
 	if (rc == 0) {
 		struct fos_impair_spec spec = pt->impair;
 

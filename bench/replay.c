@@ -86,32 +86,50 @@ bool bench_verify_checksums(const struct bench_engine_opts *o, const struct fos_
 	return o->checksum_given ? o->verify : spec && corrupts(spec);
 }
 
+/* How many checksums of the trace are wrong; 0 or a negative errno. */
+static int scan_checksums(const struct fos_frames *in, struct fos_impair_checksums *c)
+{
+	struct fos_port *mem;
+	int rc = fos_mem_port_open(in->v, in->n, &mem);
+
+	if (rc == 0) {
+		rc = fos_impair_checksums_scan(mem, UINT64_MAX, c);
+		fos_port_close(mem);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spec *spec, char *err, size_t errlen)
 {
 	struct fos_impair_checksums c = { 0 };
-	struct fos_port *mem;
-	int rc;
+	int rc = corrupts(spec) ? scan_checksums(in, &c) : 0;
 
-	if (!corrupts(spec))
-		return 0;
-	rc = fos_mem_port_open(in->v, in->n, &mem);
-	if (rc == 0) {
-		rc = fos_impair_checksums_scan(mem, UINT64_MAX, &c);
-		fos_port_close(mem);
-	}
-	if (rc < 0) {
+	if (rc < 0)
 		snprintf(err, errlen, "--corrupt: %s", strerror(-rc));
-		return rc;
-	}
-	if (c.invalid) {
+	else if (c.invalid)
 		snprintf(err, errlen,
 		         "--corrupt: %llu of %llu checksums in the trace are wrong already (offload?), so a corrupted "
 		         "packet "
 		         "could not be told from them: use --corrupt P%%,checksum=fix",
 		         (unsigned long long)c.invalid, (unsigned long long)c.checked);
-		return -EINVAL;
-	}
-	return 0;
+	return rc < 0 ? rc : c.invalid ? -EINVAL : 0;
+}
+
+int bench_check_truncate(const struct fos_frames *in, const struct fos_impair_spec *spec, bool verify, char *err,
+                         size_t errlen)
+{
+	struct fos_impair_checksums c = { 0 };
+	int rc = verify && spec->truncate.share ? scan_checksums(in, &c) : 0;
+
+	if (rc < 0)
+		snprintf(err, errlen, "--truncate: %s", strerror(-rc));
+	else if (c.invalid)
+		snprintf(
+		    err, errlen,
+		    "--truncate: %llu of %llu checksums in the trace are wrong, and a packet that is cut short cannot "
+		    "be verified: use --checksum ignore",
+		    (unsigned long long)c.invalid, (unsigned long long)c.checked);
+	return rc < 0 ? rc : c.invalid ? -EINVAL : 0;
 }
 
 static int measure(struct bench_schedule *s, char *err, size_t errlen)

@@ -84,6 +84,11 @@ bool bench_verify_checksums(const struct bench_engine_opts *o, const struct fos_
 /* Refuses --corrupt without fix on frames whose checksums are wrong already: -EINVAL. */
 int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spec *spec, char *err, size_t errlen);
 
+/* Likewise --truncate where checksums are verified: a packet that is cut short cannot be, so it counts as right, also where the
+ * whole one does not. */
+int bench_check_truncate(const struct fos_frames *in, const struct fos_impair_spec *spec, bool verify, char *err,
+                         size_t errlen);
+
 /* A worker with one flow and the options' stages; `record`, where not NULL, stands in the first stage beside them. */
 int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec,
                       struct bench_record *record, const struct fos_worker_config *base, struct fos_worker **out,
