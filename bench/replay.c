@@ -15,6 +15,8 @@
 #include <flowos/module_load.h>
 #include <flowos/trace.h>
 
+#include "hash_seed.h"
+
 static int hash_file(const char *path, char text[65])
 {
 	FILE *f = fopen(path, "re");
@@ -199,6 +201,8 @@ int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair
 
 	if (base)
 		cfg = *base;
+	if (!cfg.seed)
+		cfg.seed = bench_hash_seed();
 	cfg.overlap = o->overlap;
 	cfg.vlan_key = o->vlan_key;
 	if (o->hold_cap)

@@ -25,7 +25,8 @@
 struct fos_worker;
 
 struct fos_worker_config {
-	uint64_t seed; /* keys the hash table: results do not depend on it */
+	uint64_t
+	    seed; /* keys the hash table: results do not depend on it. Must be a secret where others choose addresses */
 	enum fos_overlap overlap;
 	bool verify_checksums;      /* packets with a wrong transport checksum are dropped and counted */
 	bool vlan_key;              /* VLAN ids belong to the session key */

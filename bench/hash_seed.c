@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * hash_seed.c: see hash_seed.h. Where the kernel has no random numbers to give yet, time and the process are what is left.
+ */
+#include "hash_seed.h"
+
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <flowos/rand.h>
+
+uint64_t bench_hash_seed(void)
+{
+	static uint64_t seed;
+
+	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed)) {
+		struct timespec t;
+
+		clock_gettime(CLOCK_REALTIME, &t);
+		seed = fos_mix64_add(fos_mix64_add((uint64_t)t.tv_nsec, (uint64_t)t.tv_sec), (uint64_t)getpid());
+	}
+	seed |= seed == 0;
+	return seed;
+}
