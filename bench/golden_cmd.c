@@ -52,10 +52,18 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		return set_seeds(c, value, err, errlen);
 	} else if (strcmp(name, "engine") == 0) {
 		return golden_engine_set(&c->engine, value, err, errlen);
+	} else if (strcmp(name, "reference") == 0) {
+		c->model = strcmp(value, "model") == 0;
+		if (!c->model && strcmp(value, "engine") != 0) {
+			snprintf(err, errlen, "engine (this project's) or model, not \"%.40s\"", value);
+			return -EINVAL;
+		}
 	} else if (strcmp(name, "engine-timeout") == 0) {
 		return golden_engine_set_timeout(&c->engine, value, err, errlen);
 	} else if (strcmp(name, "engine-lacks") == 0) {
 		return golden_engine_set_lacks(&c->engine, value, err, errlen);
+	} else if (c->set_own) {
+		return c->set_own(c, name, value, err, errlen);
 	}
 	return 0;
 }

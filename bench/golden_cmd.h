@@ -21,7 +21,9 @@ struct golden_cmd {
 	struct golden_engine engine; /* under test: --engine */
 	const char *output, *suite, *junit;
 	uint64_t first_seed, last_seed;
-	bool seeds, partial;
+	bool seeds, partial, model;
+	/* Options of one command only: as cli_program.set. May be NULL. */
+	int (*set_own)(struct golden_cmd *c, const char *name, const char *value, char *err, size_t errlen);
 };
 
 /* Parses the options that all commands share, with those of c->program.options. Returns as cli_parse() does; c->spec is to be freed

@@ -13,7 +13,11 @@
 
 static int verify_all(struct golden_cmd *c, char **operand)
 {
-	struct golden_suite s = { .program = c->program.name, .given = &c->given, .spec = &c->spec };
+	struct golden_suite s = { .program = c->program.name,
+		                  .given = &c->given,
+		                  .spec = &c->spec,
+		                  .engine = &c->engine,
+		                  .model = c->model };
 	char err[1024];
 	int rc, status;
 
@@ -56,7 +60,10 @@ static const struct cli_option verify_options[] = {
 	{ "seeds", "FROM-TO", "under each of these seeds (N: 1 to N)", 0 },
 	{ "junit", "FILE", "the results as JUnit XML", 0 },
 	{ "force", NULL, "compare although the golden file was made from another trace", 0 },
-	{ "engine", "CMD", "another engine under test (not built yet)", 0 },
+	{ "engine", "CMD", "another engine under test: CMD turns the capture {} into golden lines", 0 },
+	{ "engine-timeout", "T", "how long CMD may take (default 60s)", 0 },
+	{ "engine-lacks", "LIST", "what is not asked of CMD: udp, empty, ... (below)", 0 },
+	{ "reference", "R", "what CMD is held against: engine (this one, default) or model", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 
@@ -81,7 +88,23 @@ static char *verify_more(void)
 	           "run's, every byte that still arrives is delivered, and all else is in reported gaps. UDP: the "
 	           "datagrams that\n"
 	           "arrive. Engine options are those of FILE's header, unless given.\n"
+	           "\nAnother engine. CMD is run by the shell with the path of a capture (pcap, impaired) in place of "
+	           "each {}, and\n"
+	           "prints golden lines. Those are held against FILE, or, where packets were lost or changed, against "
+	           "what this\n"
+	           "engine delivers of the same packets. FLOWOS_SEED, FLOWOS_TRACE, FLOWOS_CHECKSUM and a TMPDIR that "
+	           "is emptied\n"
+	           "are in its environment. A signal or a time-out is a difference (status 1), another status or other "
+	           "output an\n"
+	           "error (2). gaps=, end= and start= count where its lines have them; what it lacks it says in lines "
+	           "such as\n"
+	           "\"# udp: no\", or LIST does: udp, empty (streams without bytes), ipv6, fragments, mid (no "
+	           "handshake), uses\n"
+	           "(a 4-tuple once more), ends, gaps (not reported), gaps-stop (nothing behind one), gaps-zeros, cut "
+	           "(packets\n"
+	           "captured in part), checksum (wrong ones are taken).\n"
 	           "\nflowos-golden verify x.pcap x.pcap.golden --reorder 20%%,depth=1000 --dup 5%%\n"
+	           "flowos-golden verify --suite traces --engine 'my-engine --lines {}' --junit mine.xml\n"
 	           "flowos-golden verify --suite traces --seeds 1-100 --junit suite.xml\n");
 	if (fclose(f)) {
 		free(text);
@@ -97,6 +120,8 @@ static const char *verify_usage(const struct golden_cmd *c, int operands)
 		return "--suite takes no TRACE and FILE; see --help";
 	if (!c->suite && operands != 2)
 		return "needs TRACE and FILE, or --suite DIR; see --help";
+	if (!c->engine.command && (c->engine.lacks || c->engine.limit_ns || c->model))
+		return "--engine-timeout, --engine-lacks and --reference are for --engine";
 	if (c->spec.decisions_out && (c->suite || (c->seeds && c->last_seed > c->first_seed)))
 		return "--decisions-out: of one trace and one seed only";
 	if (c->spec.decisions_in && c->suite)
@@ -110,8 +135,10 @@ int golden_cmd_verify(int argc, char **argv)
 	struct golden_cmd
 	    c = { .program = {
 		      .name = "flowos-golden verify",
-		      .usage = "flowos-golden verify TRACE FILE [impairments] [engine options]\n"
-		               "       flowos-golden verify --suite DIR [--seeds FROM-TO] [--junit FILE] [impairments]",
+		      .usage =
+		          "flowos-golden verify TRACE FILE [impairments] [engine options]\n"
+		          "       flowos-golden verify --suite DIR [--seeds FROM-TO] [--junit FILE] [impairments]\n"
+		          "       flowos-golden verify ... --engine 'CMD {}'",
 		      .about = "Runs TRACE, impaired if asked, and holds what the engine delivers against FILE. Exit "
 		               "status 1 where it\n"
 		               "does not hold: the first difference is printed, and a line that repeats the check.",

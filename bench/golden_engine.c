@@ -38,7 +38,7 @@ static const struct {
 	{ "uses", GOLDEN_LACKS_USES },        { "ends", GOLDEN_LACKS_ENDS },
 	{ "gaps", GOLDEN_LACKS_GAPS },        { "gaps-stop", GOLDEN_LACKS_BEHIND },
 	{ "gaps-zeros", GOLDEN_LACKS_ZEROS }, { "fragments", GOLDEN_LACKS_FRAGMENTS },
-	{ "cut", GOLDEN_LACKS_CUT },
+	{ "cut", GOLDEN_LACKS_CUT },          { "checksum", GOLDEN_LACKS_CHECKSUM },
 };
 
 int golden_engine_set_lacks(struct golden_engine *e, const char *words, char *err, size_t errlen)
@@ -52,7 +52,7 @@ int golden_engine_set_lacks(struct golden_engine *e, const char *words, char *er
 		if (i == sizeof(lacks) / sizeof(lacks[0])) {
 			snprintf(err, errlen,
 			         "\"%.*s\" is none of udp, empty, ipv6, mid, uses, ends, gaps, gaps-stop, gaps-zeros, "
-			         "fragments, cut",
+			         "fragments, cut, checksum",
 			         (int)(n > 40 ? 40 : n), at);
 			return -EINVAL;
 		}
@@ -61,6 +61,17 @@ int golden_engine_set_lacks(struct golden_engine *e, const char *words, char *er
 		if (!*at)
 			return 0;
 	}
+}
+
+char *golden_engine_lacks_text(unsigned wanted, char *buf, size_t len)
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
+		if ((wanted & lacks[i].lack) && n < len)
+			n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? "," : "", lacks[i].word);
+	return buf;
 }
 
 int golden_engine_set_timeout(struct golden_engine *e, const char *value, char *err, size_t errlen)
@@ -73,7 +84,7 @@ int golden_engine_set_timeout(struct golden_engine *e, const char *value, char *
 
 unsigned golden_engine_lacks(const struct golden_engine *e, const struct bench_golden *lines)
 {
-	const char *gaps = bench_golden_get(lines, "gaps");
+	const char *gaps = bench_golden_get(lines, "gaps"), *checksum = bench_golden_get(lines, "checksum");
 	unsigned found = e->lacks;
 
 	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
@@ -82,6 +93,8 @@ unsigned golden_engine_lacks(const struct golden_engine *e, const struct bench_g
 		if (value && strcmp(value, "no") == 0)
 			found |= lacks[i].lack;
 	}
+	if (checksum && strcmp(checksum, "ignore") == 0)
+		found |= GOLDEN_LACKS_CHECKSUM;
 	if (gaps && strcmp(gaps, "stop") == 0)
 		found |= GOLDEN_LACKS_BEHIND;
 	if (gaps && strcmp(gaps, "zeros") == 0)
@@ -159,11 +172,11 @@ static int outcome(const struct bench_command *c, const struct bench_command_res
 	return 0;
 }
 
-static int run_command(const struct golden_engine *e, const struct fos_impair_spec *spec, const char *dir, char *path,
-                       struct bench_golden *out, char *err, size_t errlen)
+static int run_command(const struct golden_engine *e, bool verify, const struct fos_impair_spec *spec, const char *dir,
+                       char *path, struct bench_golden *out, char *err, size_t errlen)
 {
 	char seed[48], tmp[PATH_MAX + 16], *trace = NULL;
-	const char *vars[] = { seed, tmp, NULL, NULL };
+	const char *vars[] = { verify ? "FLOWOS_CHECKSUM=verify" : "FLOWOS_CHECKSUM=ignore", seed, tmp, NULL, NULL };
 	struct bench_command c = {
 		.line = fill_in(e->command, path),
 		.vars = vars,
@@ -176,7 +189,7 @@ static int run_command(const struct golden_engine *e, const struct fos_impair_sp
 	snprintf(seed, sizeof(seed), "FLOWOS_SEED=%" PRIu64, spec ? spec->seed : 0);
 	snprintf(tmp, sizeof(tmp), "TMPDIR=%s", dir);
 	if (c.line && asprintf(&trace, "FLOWOS_TRACE=%s", e->trace ? e->trace : "") >= 0) {
-		vars[2] = trace;
+		vars[3] = trace;
 		rc = bench_command_run(&c, &r);
 	}
 	if (rc) {
@@ -198,7 +211,7 @@ static int run_command(const struct golden_engine *e, const struct fos_impair_sp
 	return rc;
 }
 
-static int command_lines(const struct golden_engine *e, const struct fos_impair_spec *spec,
+static int command_lines(const struct golden_engine *e, bool verify, const struct fos_impair_spec *spec,
                          const struct fos_frames *frames, struct bench_golden *out, char *err, size_t errlen)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 16];
@@ -214,7 +227,7 @@ static int command_lines(const struct golden_engine *e, const struct fos_impair_
 	if (rc)
 		snprintf(err, errlen, "%s: %s", path, strerror(-rc));
 	else
-		rc = run_command(e, spec, dir, path, out, err, errlen);
+		rc = run_command(e, verify, spec, dir, path, out, err, errlen);
 	bench_scratch_remove();
 	return rc;
 }
@@ -224,6 +237,6 @@ int golden_engine_lines(const struct golden_engine *e, const struct bench_engine
                         char *err, size_t errlen)
 {
 	memset(out, 0, sizeof(*out));
-	return e->command ? command_lines(e, spec, frames, out, err, errlen)
+	return e->command ? command_lines(e, o && o->verify, spec, frames, out, err, errlen)
 	                  : own_lines(o, spec, frames, out, err, errlen);
 }

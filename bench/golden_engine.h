@@ -40,6 +40,8 @@ enum golden_lack {
 	GOLDEN_LACKS_ZEROS = 1u << 8,     /* "# gaps: zeros": zeros stand for missing bytes */
 	GOLDEN_LACKS_FRAGMENTS = 1u << 9, /* fragments: IP fragments are not reassembled */
 	GOLDEN_LACKS_CUT = 1u << 10,      /* cut: packets captured in part are not used for what they have */
+	GOLDEN_LACKS_CHECKSUM =
+	    1u << 11, /* checksum: packets are used whatever their checksum ("# checksum: ignore") */
 };
 
 /* Takes --engine's value, which must last: -EINVAL without a {}. */
@@ -48,6 +50,9 @@ int golden_engine_set(struct golden_engine *e, const char *command, char *err, s
 /* Takes --engine-lacks: words as above, separated by commas, and gaps-stop, gaps-zeros. */
 int golden_engine_set_lacks(struct golden_engine *e, const char *words, char *err, size_t errlen);
 
+/* The same back as text: "udp,gaps-stop". Returns buf. */
+char *golden_engine_lacks_text(unsigned lacks, char *buf, size_t len);
+
 /* Takes --engine-timeout: a time. */
 int golden_engine_set_timeout(struct golden_engine *e, const char *value, char *err, size_t errlen);
 
@@ -55,7 +60,8 @@ int golden_engine_set_timeout(struct golden_engine *e, const char *value, char *
 unsigned golden_engine_lacks(const struct golden_engine *e, const struct bench_golden *lines);
 
 /* What the engine under test delivers of these packets, as golden lines; `o` and `spec` (for the hole-wait; NULL: no impairment) count
- * for this project's engine only; a command has FLOWOS_SEED from `spec`. -EIO: the command could not be run, or says that it failed,
+ * for this project's engine only; a command has FLOWOS_SEED from `spec` and FLOWOS_CHECKSUM
+ * (verify, ignore) from `o`. -EIO: the command could not be run, or says that it failed,
  * or wrote something else than lines. GOLDEN_ENGINE_DIED: a signal ended it, or it did not end in time: a finding, where it survives
  * other packets; err has the line. The caller frees *out, which is empty where it is not 0. */
 int golden_engine_lines(const struct golden_engine *e, const struct bench_engine_opts *o,

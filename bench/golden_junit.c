@@ -25,6 +25,7 @@ static void case_free(struct golden_junit_case *c)
 	free(c->failure);
 	free(c->error);
 	free(c->skipped);
+	free(c->detail);
 }
 
 int golden_junit_add(struct golden_junit *j, const char *trace, const char *name, double seconds, const char *failure,
@@ -48,6 +49,12 @@ int golden_junit_add(struct golden_junit *j, const char *trace, const char *name
 	}
 	j->v[j->n++] = c;
 	return 0;
+}
+
+int golden_junit_detail(struct golden_junit *j, const char *text)
+{
+	free(j->v[j->n - 1].detail);
+	return copy(&j->v[j->n - 1].detail, text);
 }
 
 void golden_junit_free(struct golden_junit *j)
@@ -76,7 +83,7 @@ static size_t utf8(const unsigned char *p)
 	return n;
 }
 
-/* Text for an attribute: what XML cannot hold becomes "?". */
+/* Text for an attribute or between tags: what XML cannot hold becomes "?". */
 static void put(FILE *f, const char *text)
 {
 	for (const unsigned char *p = (const unsigned char *)text; *p;) {
@@ -114,7 +121,13 @@ static void put_case(FILE *f, const struct golden_junit_case *c)
 
 		fprintf(f, ">\n    <%s message=\"", kind);
 		put(f, text);
-		fputs("\"/>\n  </testcase>\n", f);
+		if (c->detail) {
+			fputs("\">", f);
+			put(f, c->detail);
+			fprintf(f, "</%s>\n  </testcase>\n", kind);
+		} else {
+			fputs("\"/>\n  </testcase>\n", f);
+		}
 	} else {
 		fputs("/>\n", f);
 	}

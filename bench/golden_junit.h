@@ -14,6 +14,7 @@ struct golden_junit_case {
 	char *failure;      /* NULL: it holds */
 	char *error;        /* NULL: it could be run */
 	char *skipped;      /* NULL: it was run; else why not */
+	char *detail;       /* lines that say more of a failure, or NULL */
 	double seconds;
 };
 
@@ -25,6 +26,9 @@ struct golden_junit {
 /* Adds a case with copies of the texts; each of the last three may be NULL. 0 or -ENOMEM. */
 int golden_junit_add(struct golden_junit *j, const char *trace, const char *name, double seconds, const char *failure,
                      const char *error, const char *skipped);
+
+/* Says more of the case that was added last; keeps a copy. 0 or -ENOMEM. */
+int golden_junit_detail(struct golden_junit *j, const char *text);
 
 /* Writes it to `path`, "-": standard output. 0 or a negative errno. */
 int golden_junit_write(const struct golden_junit *j, const char *suite, const char *path);

@@ -157,3 +157,17 @@ void bench_golden_where(const struct bench_record *r, const char *want, const ch
 		         st->span[0].frame, st->span[st->spans - 1].frame);
 	}
 }
+
+bool bench_golden_frames(const struct bench_record *r, const char *line, uint64_t *first, uint64_t *last)
+{
+	const struct bench_stream *st = stream_named(r, line);
+
+	if (!st || !st->spans)
+		return false;
+	*first = *last = st->span[0].frame;
+	for (uint32_t i = 0; i < st->spans; i++) {
+		*first = st->span[i].frame < *first ? st->span[i].frame : *first;
+		*last = st->span[i].frame > *last ? st->span[i].frame : *last;
+	}
+	return true;
+}

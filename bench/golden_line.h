@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "record.h"
 
@@ -21,5 +22,8 @@ size_t bench_golden_name_len(const char *line);
 /* Where a record's stream begins to be another one than the line wants, as far as a line with one digest can tell:
  * writes ", from offset N on, frame F" or what else is known. "" where nothing is. */
 void bench_golden_where(const struct bench_record *r, const char *want, const char *got, char *buf, size_t len);
+
+/* The packets that brought the first and the last delivered byte of the stream that a line names. False: it has none here. */
+bool bench_golden_frames(const struct bench_record *r, const char *line, uint64_t *first, uint64_t *last);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "golden_foreign.h"
 
 const struct golden_profile golden_profiles[] = {
 	{ "clean", "" },
@@ -36,33 +37,78 @@ static uint64_t now_ns(void)
 }
 
 /* Engine options that were given, for the line that repeats. */
-static void put_given(const struct golden_given *g)
+static void put_given(FILE *f, const struct golden_given *g)
 {
 	char hole[64];
 
 	if (g->opts.overlap != FOS_OVERLAPS)
-		printf(" --overlap %s", fos_overlap_name(g->opts.overlap));
+		fprintf(f, " --overlap %s", fos_overlap_name(g->opts.overlap));
 	if (g->opts.checksum_given)
-		printf(" --checksum %s", g->opts.verify ? "verify" : "ignore");
+		fprintf(f, " --checksum %s", g->opts.verify ? "verify" : "ignore");
 	if (g->opts.hole_packets || g->opts.hole_ns) {
 		bench_hole_wait_text(g->opts.hole_packets, g->opts.hole_ns, hole, sizeof(hole));
-		printf(" --hole-wait %s", hole);
+		fprintf(f, " --hole-wait %s", hole);
 	}
 	if (g->opts.vlan_key)
-		printf(" --vlan-key");
+		fprintf(f, " --vlan-key");
 	if (g->opts.filter) {
-		printf(" --flow ");
-		bench_shell_word(stdout, g->opts.filter);
+		fprintf(f, " --flow ");
+		bench_shell_word(f, g->opts.filter);
 	}
 	if (g->force)
-		printf(" --force");
+		fprintf(f, " --force");
 }
 
-static void say(struct golden_suite *s, const char *trace, const char *golden, const struct fos_impair_spec *spec,
-                const char *options, const struct golden_outcome *o)
+static void put_engine(FILE *f, const struct golden_suite *s)
 {
-	bool active = fos_impair_spec_active(spec);
+	char words[128];
 
+	if (!s->engine || !s->engine->command)
+		return;
+	fprintf(f, " --engine ");
+	bench_shell_word(f, s->engine->command);
+	if (s->engine->limit_ns)
+		fprintf(f, " --engine-timeout %" PRIu64 "us", s->engine->limit_ns / 1000);
+	if (s->engine->lacks)
+		fprintf(f, " --engine-lacks %s", golden_engine_lacks_text(s->engine->lacks, words, sizeof(words)));
+	if (s->model)
+		fprintf(f, " --reference model");
+}
+
+/* The line that repeats a check, and, for another engine, the one that makes it smaller; for the caller to free. NULL: no memory. */
+static char *repeat_lines(const struct golden_suite *s, const char *trace, const char *golden, const char *options)
+{
+	bool other = s->engine && s->engine->command;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fprintf(f, "repeat: %s ", s->program);
+	bench_shell_word(f, trace);
+	fputc(' ', f);
+	bench_shell_word(f, golden);
+	put_engine(f, s);
+	put_given(f, s->given);
+	fprintf(f, "%s%s\n", *options ? " " : "", options);
+	if (other && strcmp(trace, "-") != 0) {
+		fprintf(f, "smaller: flowos-golden shrink ");
+		bench_shell_word(f, trace);
+		fprintf(f, " -o small.pcapng --engine ");
+		bench_shell_word(f, s->engine->command);
+		fprintf(f, "%s%s\n", *options ? " " : "", options);
+	}
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void say(struct golden_suite *s, const char *trace, const char *options, const struct golden_outcome *o,
+                const char *repeat)
+{
 	if (o->holds && s->quiet)
 		return;
 	bench_progress_clear(&s->progress);
@@ -71,7 +117,7 @@ static void say(struct golden_suite *s, const char *trace, const char *golden, c
 		fprintf(stderr, "%s: %s: %s\n", s->program, trace, o->first);
 	}
 	printf("%s: %" PRIu64 " streams hold, %" PRIu64 " differ", trace, o->hold, o->differ);
-	if (active)
+	if (*options)
 		printf(" (%s)", options);
 	if (o->gapped)
 		printf("; %" PRIu64 " with gaps, %" PRIu64 " bytes missing", o->gapped, o->gap_bytes);
@@ -79,16 +125,20 @@ static void say(struct golden_suite *s, const char *trace, const char *golden, c
 		printf("; %" PRIu64 " with conflicts of the trace's own", o->conflicted);
 	if (o->by_packet)
 		printf("; %" PRIu64 " held against their packets", o->by_packet);
+	if (o->left_out)
+		printf("; %" PRIu64 " left out", o->left_out);
 	printf("\n");
-	if (!o->holds) {
-		printf("repeat: %s ", s->program);
-		bench_shell_word(stdout, trace);
-		printf(" ");
-		bench_shell_word(stdout, golden);
-		put_given(s->given);
-		printf("%s%s\n", active ? " " : "", active ? options : "");
-	}
+	if (!o->holds)
+		printf("%s%s", o->more, repeat ? repeat : "");
 	fflush(stdout);
+}
+
+/* What a report says below the first difference; NULL: nothing, or no memory. */
+static char *detail(const struct golden_outcome *o, const char *repeat)
+{
+	char *text;
+
+	return !o->holds && repeat && asprintf(&text, "%s\n%s%s", o->first, o->more, repeat) >= 0 ? text : NULL;
 }
 
 /* What cannot be done to this trace: not a failure, but no check either. */
@@ -103,7 +153,7 @@ static bool left_out(const struct golden_suite *s, const struct golden_case *c, 
 static int check_one(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,
                      const char *profile, const struct fos_impair_spec *spec)
 {
-	char options[2048], name[2200], err[512];
+	char options[2048], name[2200], err[1024], *repeat, *text;
 	struct golden_outcome o = { 0 };
 	uint64_t begin = now_ns();
 	double seconds;
@@ -120,7 +170,10 @@ static int check_one(struct golden_suite *s, struct golden_case *c, const char *
 		return golden_junit_add(&s->junit, c->trace.name, name, 0, NULL, NULL, err);
 	}
 	s->checks++;
-	rc = golden_case_verify(c, spec, &o, err, sizeof(err));
+	if (s->engine && s->engine->command)
+		rc = golden_foreign_verify(c, s->engine, s->model, spec, &o, err, sizeof(err));
+	else
+		rc = golden_case_verify(c, spec, &o, err, sizeof(err));
 	seconds = (double)(now_ns() - begin) / 1e9;
 	if (rc) {
 		s->errors++;
@@ -129,8 +182,17 @@ static int check_one(struct golden_suite *s, struct golden_case *c, const char *
 		return golden_junit_add(&s->junit, c->trace.name, name, seconds, NULL, err, NULL);
 	}
 	s->failed += !o.holds;
-	say(s, trace, golden, spec, options, &o);
-	return golden_junit_add(&s->junit, c->trace.name, name, seconds, o.holds ? NULL : o.first, NULL, NULL);
+	if (!fos_impair_spec_active(spec))
+		options[0] = '\0';
+	repeat = o.holds ? NULL : repeat_lines(s, trace, golden, options);
+	say(s, trace, options, &o, repeat);
+	rc = golden_junit_add(&s->junit, c->trace.name, name, seconds, o.holds ? NULL : o.first, NULL, NULL);
+	text = detail(&o, repeat);
+	if (rc == 0 && text)
+		rc = golden_junit_detail(&s->junit, text);
+	free(text);
+	free(repeat);
+	return rc;
 }
 
 static int run_seeds(struct golden_suite *s, struct golden_case *c, const char *trace, const char *golden,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "golden_case.h"
+#include "golden_engine.h"
 #include "golden_junit.h"
 #include "progress.h"
 
@@ -26,6 +27,8 @@ struct golden_suite {
 	const char *program; /* "flowos-golden verify", for messages and the line that repeats */
 	const struct golden_given *given;
 	const struct fos_impair_spec *spec; /* as given */
+	const struct golden_engine *engine; /* under test; NULL, or without a command: this project's */
+	bool model;                         /* another engine is held against the model */
 	bool impaired;                      /* `spec` says what is done; else the profiles are run (in a suite) */
 	bool quiet;                         /* what holds is not printed: many checks */
 	uint64_t first_seed, last_seed;
