@@ -14,12 +14,15 @@ static const char overview[] =
     "       flowos-golden verify TRACE FILE [impairments] [engine options]\n"
     "       flowos-golden verify --suite DIR [--seeds 1-100] [--junit FILE] [impairments]\n"
     "       flowos-golden shrink TRACE -o SMALL.pcapng [impairments]\n"
+    "       flowos-golden metamorph TRACE [GOLDEN] [--cases N] [engine options]\n"
+    "       flowos-golden metamorph --suite DIR [--cases N] [--junit FILE]\n"
     "\n"
     "Holds a trace against what its streams must be.\n"
     "\n"
     "  record    write what the engine delivers as a golden file\n"
     "  verify    run a trace, impaired if asked, and compare with its golden file\n"
     "  shrink    find the least packets and decisions that still fail (not built yet)\n"
+    "  metamorph change a trace at random so that its streams must stay the same; are they?\n"
     "\n"
     "      --help    of each command: flowos-golden COMMAND --help\n"
     "      --version\n"
@@ -35,6 +38,7 @@ static const struct command commands[] = {
 	{ "record", golden_cmd_record },
 	{ "verify", golden_cmd_verify },
 	{ "shrink", golden_cmd_shrink },
+	{ "metamorph", golden_cmd_metamorph },
 	{ NULL, NULL },
 };
 

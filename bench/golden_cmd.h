@@ -34,5 +34,6 @@ int golden_cmd_start(struct golden_cmd *c, int argc, char **argv, int *first);
 int golden_cmd_record(int argc, char **argv);
 int golden_cmd_verify(int argc, char **argv);
 int golden_cmd_shrink(int argc, char **argv);
+int golden_cmd_metamorph(int argc, char **argv);
 
 #endif
