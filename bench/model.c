@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-static int find_oracle(char *path, size_t len, char *err, size_t errlen)
+int bench_model_find(char *path, size_t len, char *err, size_t errlen)
 {
 	const char *env = getenv("FLOWOS_MODEL");
 
@@ -98,7 +98,7 @@ int bench_model_run(const struct bench_engine_opts *o, const struct fos_impair_s
 {
 	const char *tmp = getenv("TMPDIR");
 	char oracle[PATH_MAX], dir[PATH_MAX], in[PATH_MAX + 16], lines[PATH_MAX + 16];
-	int rc = find_oracle(oracle, sizeof(oracle), err, errlen);
+	int rc = bench_model_find(oracle, sizeof(oracle), err, errlen);
 
 	if (rc)
 		return rc;

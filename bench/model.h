@@ -11,6 +11,9 @@
 #include "golden.h"
 #include "replay.h"
 
+/* Where oracle.py is: 0, or -ENOENT with a line in err. */
+int bench_model_find(char *path, size_t len, char *err, size_t errlen);
+
 /* The model's lines for these frames. -ENOENT: there is no oracle or no python3 here; -EIO: it failed; err has a line. */
 int bench_model_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
                     struct bench_golden *out, char *err, size_t errlen);

@@ -78,16 +78,28 @@ static int put_option(struct writer *w, uint16_t code, const void *value, uint16
 	return put_padding(w, len);
 }
 
-static int put_shb(struct writer *w)
+/* Length of a comment, cut where it must be, but not inside a character. */
+static uint16_t comment_len(const char *s)
+{
+	size_t len = s ? strlen(s) : 0;
+
+	if (len > COMMENT_MAX)
+		for (len = COMMENT_MAX; len && ((unsigned char)s[len] & 0xc0) == 0x80; len--)
+			;
+	return (uint16_t)len;
+}
+
+static int put_shb(struct writer *w, const char *comment)
 {
 	static const char app[] = "flowos " FLOWOS_VERSION;
-	uint32_t len = 28 + 4 + padded(sizeof app - 1) + 4;
+	uint16_t text = comment_len(comment), version[2] = { 1, 0 };
+	uint32_t len = 28 + (text ? 4 + padded(text) : 0) + 4 + padded(sizeof app - 1) + 4;
 	uint32_t head[6] = { BLOCK_SHB, len, BYTE_ORDER_MAGIC, 0, UINT32_MAX, UINT32_MAX };
-	uint16_t version[2] = { 1, 0 };
 	uint32_t end[2] = { 0, len };
 
 	memcpy(&head[3], version, sizeof version);
-	if (put(w, head, sizeof head) || put_option(w, OPT_USERAPPL, app, sizeof app - 1))
+	if (put(w, head, sizeof head) || (text && put_option(w, OPT_COMMENT, comment, text)) ||
+	    put_option(w, OPT_USERAPPL, app, sizeof app - 1))
 		return w->status;
 	return put(w, end, sizeof end);
 }
@@ -123,17 +135,6 @@ static int find_iface(struct writer *w, uint16_t linktype)
 	}
 	w->linktypes[w->n_ifs++] = linktype;
 	return put_idb(w, linktype);
-}
-
-/* Length of a comment, cut where it must be, but not inside a character. */
-static uint16_t comment_len(const char *s)
-{
-	size_t len = s ? strlen(s) : 0;
-
-	if (len > COMMENT_MAX)
-		for (len = COMMENT_MAX; len && ((unsigned char)s[len] & 0xc0) == 0x80; len--)
-			;
-	return (uint16_t)len;
 }
 
 int fos_pcapng_write(struct fos_port *port, const struct fos_frame *f, const char *comment)
@@ -237,6 +238,11 @@ static const struct fos_port_ops writer_ops = {
 
 int fos_pcapng_writer_open(const char *path, struct fos_port **out)
 {
+	return fos_pcapng_writer_open_with(path, NULL, out);
+}
+
+int fos_pcapng_writer_open_with(const char *path, const char *comment, struct fos_port **out)
+{
 	struct writer *w = calloc(1, sizeof *w);
 	int ret = -ENOMEM;
 
@@ -250,7 +256,7 @@ int fos_pcapng_writer_open(const char *path, struct fos_port **out)
 	ret = fos_outfile_open(path, &w->file);
 	if (ret)
 		goto free;
-	ret = put_shb(w);
+	ret = put_shb(w, comment);
 	if (ret)
 		goto abort;
 	*out = &w->port;

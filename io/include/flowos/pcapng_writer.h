@@ -17,6 +17,9 @@
  * no file appears. Returns 0 or a negative errno. */
 int fos_pcapng_writer_open(const char *path, struct fos_port **out);
 
+/* The same, with a comment on the file as a whole (in its section header; UTF-8, NULL or "": none). */
+int fos_pcapng_writer_open_with(const char *path, const char *comment, struct fos_port **out);
+
 /* Writes one frame with a comment (UTF-8; NULL or "": none; cut after 65532 bytes). `port` is one that
  * fos_pcapng_writer_open() gave. Returns 0 or a negative errno. */
 int fos_pcapng_write(struct fos_port *port, const struct fos_frame *f, const char *comment);
