@@ -36,10 +36,22 @@ static uint64_t next_stop(const struct fos__queue *q, const struct fos_span **at
 	return head;
 }
 
+/* Its first bytes, or a gap before them: not before, as a level below may carry bytes while it is not known where this
+ * one starts. */
+static void open_view(const struct fos__inst *in, struct fos_stream *v)
+{
+	if (v->flags & FOS_VIEW_OPEN)
+		return;
+	v->flags |= FOS_VIEW_OPEN;
+	if (in->module->stream_open)
+		in->module->stream_open(in->self, v);
+}
+
 /* Tells one instance of the gap [from, sp->off). */
 static void show_gap(const struct fos__inst *in, struct fos_stream *v, uint64_t from, const struct fos_span *sp)
 {
-	v->flags = (uint8_t)(sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY);
+	open_view(in, v);
+	v->flags = FOS_VIEW_OPEN | (uint8_t)(sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY);
 	if (in->module->stream_gap)
 		in->module->stream_gap(in->self, v, from, sp->off - from);
 	v->head = v->tail = sp->off;
@@ -58,6 +70,7 @@ static void run_inst(struct fos_session *s, int side, unsigned i, uint64_t limit
 		uint64_t tail = stop < limit ? stop : limit;
 
 		if (tail > v->tail) {
+			open_view(in, v);
 			v->tail = tail;
 			if (in->module->stream_data)
 				in->module->stream_data(in->self, v);
@@ -203,22 +216,11 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 	}
 }
 
-static void open_side(struct fos_session *s, int side)
-{
-	const struct fos__flow *f = s->flow;
-
-	s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
-	for (unsigned i = 0; i < f->n_inst; i++)
-		if (takes(s, &f->inst[i]) && f->inst[i].module->stream_open)
-			f->inst[i].module->stream_open(f->inst[i].self, fos__view_of(s, side, i));
-}
-
 static void run_stages(struct fos_session *s, int side)
 {
 	const struct fos__flow *f = s->flow;
 
-	if (!(s->flags & (uint32_t)FOS_SESSION_OPEN0 << side))
-		open_side(s, side);
+	s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
 	for (unsigned i = 0; i < f->n_inst; i++)
 		if (takes(s, &f->inst[i]))
 			run_inst(s, side, i, stage_limit(s, side, &f->inst[i]));
@@ -248,7 +250,7 @@ void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side)
 			run_inst(s, side, i, stage_limit(s, side, in));
 			struct fos_stream *v = fos__view_of(s, side, i);
 
-			if (in->module->stream_close)
+			if ((v->flags & FOS_VIEW_OPEN) && in->module->stream_close)
 				in->module->stream_close(in->self, v, fos_session_end(s, side));
 			v->head = v->tail = fos__view_queue(v)->tail;
 		}

@@ -35,7 +35,10 @@ struct fos__queue {
 	uint32_t spans; /* how many there are */
 };
 
-enum fos__view_flag { FOS_VIEW_WHY = 3u };
+enum fos__view_flag {
+	FOS_VIEW_WHY = 3u,  /* enum fos_gap_why of the gap that is shown */
+	FOS_VIEW_OPEN = 4u, /* stream_open was called */
+};
 
 struct fos_stream {
 	uint64_t head, tail;         /* tail: as last shown */

@@ -51,7 +51,7 @@ enum fos__session_flag {
 	FOS_SESSION_OLD = 1u << 1,      /* not the newest use of its 4-tuple, or gone: look up again */
 	FOS_SESSION_TOUCHED0 = 1u << 2, /* side 0 is in this batch's list; side 1 is the next bit */
 	FOS_SESSION_TOUCHED1 = 1u << 3,
-	FOS_SESSION_OPEN0 = 1u << 4, /* stream_open was called; side 1 is the next bit */
+	FOS_SESSION_OPEN0 = 1u << 4, /* modules were run, some stream may be open; side 1 is the next bit */
 	FOS_SESSION_OPEN1 = 1u << 5,
 	FOS_SESSION_ORIGIN = 1u << 6,    /* the side that opened it */
 	FOS_SESSION_HALF_OPEN = 1u << 7, /* no payload delivered, no handshake done: the first to go, see crowd.h */

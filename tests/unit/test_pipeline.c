@@ -496,6 +496,38 @@ static void test_no_modules(void **state)
 	end(w, &t);
 }
 
+/* A stream is opened with its own first bytes: a level below has bytes while it is not known where this one starts. */
+static void teller_start(void *self, struct fos_stream *s)
+{
+	struct shy *x = self;
+	char text[64];
+
+	note(x, text,
+	     (size_t)sprintf(text, "%s %u%s", fos_stream_level(s), fos_stream_start_seq(s),
+	                     fos_stream_mid(s) ? " mid" : ""));
+}
+
+static void test_opened_with_its_own_bytes(void **state)
+{
+	static const struct fos_module teller = { .abi = FOS_MODULE_ABI,
+		                                  .size = sizeof(struct fos_module),
+		                                  .name = "teller",
+		                                  .open = shy_open,
+		                                  .stream_open = teller_start };
+	struct fos_worker *w = pipeline(NULL, "ip:tcp:app", "a@ip");
+	struct er_trace t = { 0 };
+
+	(void)state;
+	er_module(w, 0, &teller, "app");
+	er_script(&t, "> A 1001 5001 one; > A 1004 5001 two; < A 5001 1007; > A 1007 5001 three");
+	er_feed(w, &t, 1, ER_STABLE);
+	assert_string_equal(shy[1].log, "");
+	fos_worker_end(w, FOS_END_EOF);
+	assert_string_equal(shy[1].log, "app 1001 mid");
+	fos_worker_destroy(w);
+	er_trace_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_http_above_tcp),
 		cmocka_unit_test(test_retained_cap),
 		cmocka_unit_test(test_retained_cap_in_stages),
+		cmocka_unit_test(test_opened_with_its_own_bytes),
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_no_modules),
 	};
