@@ -13,6 +13,7 @@
 
 #include <flowos/parse.h>
 
+#include "bug.h"
 #include "parse_internal.h"
 
 enum {
@@ -216,6 +217,8 @@ enum fos__taken fos__datagram_take(struct fos__datagram *d, const struct fos__fr
 
 	if (!lengths_agree(d, g))
 		return FOS__TAKEN_BAD;
+	if (FOS_BUG(FRAGMENT_ORDER) && d->units == 0)
+		d->total = 0;
 	present = units_present(d, from, to);
 	if (present == 0) {
 		memcpy(d->buf->bytes + d->head + g->offset, g->data, g->len);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "bug.h"
+
 static const char *const names[FOS_OVERLAPS] = {
 	[FOS_OVERLAP_BSD] = "bsd",         [FOS_OVERLAP_FIRST] = "first",         [FOS_OVERLAP_LAST] = "last",
 	[FOS_OVERLAP_LINUX] = "linux",     [FOS_OVERLAP_OLD_LINUX] = "old-linux", [FOS_OVERLAP_WINDOWS] = "windows",
@@ -38,7 +40,7 @@ bool fos_overlap_new_wins(enum fos_overlap policy, uint64_t old_from, uint64_t o
 	case FOS_OVERLAPS:
 		break;
 	}
-	return new_from < old_from;
+	return new_from < old_from || (FOS_BUG(OVERLAP) && new_from == old_from);
 }
 
 const char *fos_overlap_name(enum fos_overlap policy)

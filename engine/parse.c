@@ -7,6 +7,7 @@
  */
 #include <flowos/parse.h>
 
+#include "bug.h"
 #include "parse_internal.h"
 
 static inline enum fos_verdict parse_tcp(struct fos_pkt *p, struct fos__view *v)
@@ -102,7 +103,8 @@ enum fos_verdict fos__parse_ip4(struct fos_pkt *p, struct fos__view *v)
 		total = fos__view_wire(v);
 	if (FOS__UNLIKELY(total < hlen))
 		return fos__be16(ip + 2) == 0 ? fos__view_short(v, hlen) : FOS_PKT_MALFORMED;
-	fos__view_clip(v, total);
+	if (!FOS_BUG(PADDING))
+		fos__view_clip(v, total);
 	if (!fos__view_has(v, hlen))
 		return fos__view_short(v, hlen);
 

@@ -8,6 +8,7 @@
 
 #include <flowos/seq.h>
 
+#include "bug.h"
 #include "queue.h"
 #include "worker_state.h"
 
@@ -231,6 +232,8 @@ static bool fits(const struct fos_session *s, const struct fos_pkt *p, int side)
 
 static struct fos_session *pick_syn(struct fos_session *newest, const struct fos_pkt *p, int side)
 {
+	if (FOS_BUG(PORT_REUSE))
+		return newest;
 	for (struct fos_session *s = newest; s; s = s->older)
 		if ((s->half[side].flags & FOS_HALF_ISN) && s->half[side].isn == p->seq)
 			return s;
