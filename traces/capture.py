@@ -23,7 +23,7 @@ import time
 sys.dont_write_bytecode = True
 import stracelog
 import testnet
-from testnet import FLAT_SERVER, SERVER, SERVER6
+from testnet import FLAT_CLIENT, FLAT_SERVER, SERVER, SERVER6
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = os.path.join(HERE, "peers.py")
@@ -328,6 +328,37 @@ def zero_window(net, dump):
     net.run("c", peer("slow-client", SERVER, 7003))
 
 
+def urgent(net, dump):
+    net.routed()
+    python_server(net, "inline-server", SERVER, 7004)
+    dump("rc")
+    net.run("c", peer("urgent-client", SERVER, 7004))
+
+
+def fast_open(net, dump):
+    net.routed()
+    for role in "cs":
+        net.sysctl(role, "net/ipv4/tcp_fastopen", 3)
+    # the SYN of the fourth connection is lost: it comes again without data
+    net.inside("r", "nft", "add table ip loss; "
+               "add chain ip loss f { type filter hook forward priority 0; };"
+               "add rule ip loss f tcp sport 41003 tcp flags syn "
+               "ip length > 200 drop")
+    python_server(net, "inline-server", SERVER, 7004)
+    dump("rc")
+    net.run("c", peer("fast-client", SERVER, 7004, 41000))
+
+
+def simultaneous_open(net, dump):
+    net.delayed(PEERS, 0.03)
+    dump("rc")
+    at = time.time() + 3
+    one = net.start("c", peer("meet", FLAT_SERVER, 7100, 7200, at, 3000))
+    two = net.start("s", peer("meet", FLAT_CLIENT, 7200, 7100, at, 5000))
+    for program in (one, two):
+        program.wait()
+
+
 def offload_on(net, dump):
     net.routed(offload=True)
     site(net, {"big": 250000})
@@ -390,6 +421,12 @@ SCENARIOS = {
     "dns-udp": (dns_udp, {"dns-udp": "90 DNS queries over UDP"}),
     "zero-window": (zero_window, {"zero-window":
         "slow reader with zero windows and probes, keep-alives beside it"}),
+    "urgent": (urgent, {"urgent":
+        "urgent data: a byte, the last of many, several, one at the end"}),
+    "fast-open": (fast_open, {"fast-open":
+        "TCP fast open: a cookie, data on SYNs, one of them lost"}),
+    "simultaneous-open": (simultaneous_open, {"simultaneous-open":
+        "SYNs that cross, three times"}),
     "offload-on": (offload_on, {"offload-on":
         "bulk both ways with offloads on: super-packets, partial checksums"}),
     "mixed": (mixed, {"mixed":

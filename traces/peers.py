@@ -1,11 +1,14 @@
 """Small clients and servers that capture.py runs inside its namespaces.
 
 They do what no ordinary program does on demand: pipelined requests, half
-closed connections, resets, slow readers, reuse of a port, large datagrams.
-`tagger` joins two devices through a trunk of VLAN tagged frames, for kernels
-without VLAN devices.  All content is shake_256 of a seed.
+closed connections, resets, slow readers, reuse of a port, urgent data, data
+on a SYN, SYNs that cross, large datagrams.  `tagger` joins two devices through
+a trunk of VLAN tagged frames, for kernels without VLAN devices; `delayer`
+joins two and delays all frames, for kernels without netem.  All content is
+shake_256 of a seed.
 """
 
+import collections
 import hashlib
 import random
 import select
@@ -329,6 +332,91 @@ def idle_client(host, port):
     sock.close()
 
 
+# -- urgent data, data on a SYN, SYNs that cross ------------------------------
+
+FAST_OPEN, FAST_OPEN_CONNECT = 23, 30
+
+
+def inline_server(host, port):
+    """Reads all, urgent bytes in their places; answers; also on a SYN."""
+    server = listen(host, int(port))
+    server.setsockopt(socket.IPPROTO_TCP, FAST_OPEN, 16)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    while True:
+        sock, _ = server.accept()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        size, answer, seed = read_line(sock)
+        read_exactly(sock, int(size))
+        sock.sendall(payload(seed, int(answer)))
+        read_to_end(sock)
+        sock.close()
+
+
+def urgent_client(host, port):
+    """Urgent: one byte, the last of many, several in a row, one at the end."""
+    for number, sizes in enumerate(((1,), (700, 1, 300), (1, 1, 1), (4000,))):
+        sock = dial(host, int(port))
+        data = payload("urgent-%d" % number, 1500 + sum(sizes))
+        sock.sendall(b"%d 2000 urgent-back-%d\n" % (len(data), number))
+        for size in sizes:
+            sock.sendall(data[:200])
+            sock.sendall(data[200:200 + size], socket.MSG_OOB)
+            data = data[200 + size:]
+            time.sleep(0.02)
+        sock.sendall(data)
+        read_exactly(sock, 2000)
+        sock.close()
+
+
+def fast_client(host, port, first_port):
+    """The first connection gets the cookie, the others use it."""
+    for number in range(5):
+        sock = socket.socket(family(host), socket.SOCK_STREAM)
+        sock.settimeout(30)
+        sock.setsockopt(socket.IPPROTO_TCP, FAST_OPEN_CONNECT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", int(first_port) + number))
+        sock.connect((host, int(port)))
+        size = 100 + 900 * number
+        sock.sendall(b"%d 3000 fast-back-%d\n" % (size, number)
+                     + payload("fast-%d" % number, size))
+        read_exactly(sock, 3000)
+        sock.close()
+        time.sleep(0.05)
+
+
+def meet(host, port, local_port, at, size):
+    """Connects at a moment, as does the other end: nobody listens."""
+    for number in range(3):
+        sock = socket.socket(family(host), socket.SOCK_STREAM)
+        sock.settimeout(30)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", int(local_port) + number))
+        time.sleep(max(0, float(at) + number - time.time()))
+        sock.connect((host, int(port) + number))
+        sock.sendall(payload("meet-%s-%d" % (local_port, number), int(size)))
+        sock.shutdown(socket.SHUT_WR)
+        read_to_end(sock)
+        sock.close()
+
+
+def delayer(seconds):
+    """Carries frames between rc and rs, each after so many seconds."""
+    left, right = packet_socket("rc"), packet_socket("rs")
+    other = {left: right, right: left}
+    waiting = collections.deque()
+    while True:
+        late = waiting[0][0] - time.monotonic() if waiting else 1
+        for sock in select.select(list(other), [], [], max(0, late))[0]:
+            frame, where = sock.recvfrom(65536)
+            if where[2] != PACKET_OUTGOING:
+                waiting.append((time.monotonic() + float(seconds),
+                                other[sock], frame))
+        while waiting and waiting[0][0] <= time.monotonic():
+            _, target, frame = waiting.popleft()
+            target.send(frame)
+
+
 # -- datagrams ----------------------------------------------------------------
 
 def udp_server(host, port):
@@ -403,7 +491,9 @@ ROLES = {"pipeline": pipeline, "reuse": reuse, "mixed": mixed,
          "reset-server": reset_server, "reset-client": reset_client,
          "slow-server": slow_server, "slow-client": slow_client,
          "udp-server": udp_server, "udp-client": udp_client,
-         "tagger": tagger}
+         "inline-server": inline_server, "urgent-client": urgent_client,
+         "fast-client": fast_client, "meet": meet,
+         "tagger": tagger, "delayer": delayer}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in ROLES:

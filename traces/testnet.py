@@ -182,6 +182,20 @@ class Net:
                    trace=False)
         self.ready("r", "packet", "t1")
 
+    def delayed(self, delayer, seconds):
+        """client - (rc) delayer (rs) - server, one subnet; each frame takes
+        so many seconds"""
+        for role in "crs":
+            self.space(role)
+        self.no_ipv6()
+        self.cable("c", "eth0", "r", "rc", 1)
+        self.cable("s", "eth0", "r", "rs", 2)
+        self.address("c", "eth0", FLAT_CLIENT + "/24")
+        self.address("s", "eth0", FLAT_SERVER + "/24")
+        self.start("r", [sys.executable, "-I", "-S", delayer, "delayer",
+                         str(seconds)], trace=False)
+        self.ready("r", "packet", "rs")
+
     # -- programs ---------------------------------------------------------
 
     def local_addresses(self, role):
