@@ -27,6 +27,12 @@ def program(name):
     return os.path.join(os.environ.get("FLOWOS_BIN", os.path.join(TOP, "build", "release", "bin")), name)
 
 
+def reads_compressed():
+    """Whether the port that reads compressed captures was built."""
+    modules = os.environ.get("FLOWOS_MODULES") or os.path.join(os.path.dirname(program("")), "..", "lib", "flowos")
+    return os.path.exists(os.path.join(modules, "libtrace_port.so"))
+
+
 def skip(why):
     print(f"skipped: {why}")
     sys.exit(SKIPPED)
