@@ -49,6 +49,8 @@ static void put_given(FILE *f, const struct golden_given *g)
 		bench_hole_wait_text(g->opts.hole_packets, g->opts.hole_ns, hole, sizeof(hole));
 		fprintf(f, " --hole-wait %s", hole);
 	}
+	if (g->opts.hold_cap)
+		fprintf(f, " --hold-cap %zu", g->opts.hold_cap);
 	if (g->opts.vlan_key)
 		fprintf(f, " --vlan-key");
 	if (g->opts.filter) {
