@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Cases: bytes that come more than once, in other places or as other bytes: overlaps, conflicts, probes, urgent data."""
+"""Cases: bytes that come more than once or as other bytes: overlaps, conflicts, probes, urgent data."""
 
 import itertools
 
@@ -87,7 +87,8 @@ def conflict_above_a_hole(t):
     Right: the policy decides, as in the published tables: the later one wins the same range with last and solaris
     (which wants to end at least as late); the left-hand one wins with bsd, linux, last and solaris; the one that
     ends later wins with last and solaris."""
-    later_wins = {"same": ("last", "solaris"), "before": ("bsd", "linux", "last", "solaris"), "behind": ("last", "solaris")}
+    later_wins = {"same": ("last", "solaris"), "before": ("bsd", "linux", "last", "solaris"),
+                  "behind": ("last", "solaris")}
     for kind, (first, last) in (("same", (100, 200)), ("before", (50, 200)), ("behind", (150, 250))):
         talk = t.talk()
         talk.open()
@@ -147,8 +148,8 @@ def conflict_longer(t):
     talk.b.seen(shows=forged + talk.b.data[150:])
 
 
-@case("keep-alive-probes", users="RFC 1122, 4.2.3.6: the garbage byte of a keep-alive is taken for data, or its old sequence "
-      "number for a retransmission", variants={
+@case("keep-alive-probes", users="RFC 1122, 4.2.3.6: the garbage byte of a keep-alive is taken for data, or its old "
+      "sequence number for a retransmission", variants={
           "0-bytes": {"garbage": b""}, "1-byte": {"garbage": b"\0"}, "1-byte-ipv6": {"v": 6, "garbage": b"\0"}})
 def keep_alive(t, garbage):
     """Idle for two minutes each, with probes one below the next sequence number: empty, or with one byte of garbage;
@@ -167,7 +168,8 @@ def keep_alive(t, garbage):
     talk.close()
 
 
-@case("zero-window-probes", users="the probe's byte counts twice, or is dropped as outside of the window", variants=FAMILIES)
+@case("zero-window-probes", users="the probe's byte counts twice, or is dropped as outside of the window",
+      variants=FAMILIES)
 def zero_window(t):
     """The client's window closes; the server probes with one byte of new data, three times, which is not taken; then
     the window opens and the byte comes again as the first of a segment.

@@ -58,7 +58,8 @@ def fin_with_data_first(t):
     talk.a.fin()
 
 
-@case("fin-retransmitted-with-more-data", users="what is behind a FIN is dropped (PcapPlusPlus #513's kin)", variants=FAMILIES)
+@case("fin-retransmitted-with-more-data", users="what is behind a FIN is dropped (PcapPlusPlus #513's kin)",
+      variants=FAMILIES)
 def fin_more_data(t):
     """A FIN, not acknowledged, is sent again as a segment with 600 more bytes and a FIN behind them.
 
@@ -207,8 +208,8 @@ def rst_reuse(t, again):
     new.close()
 
 
-@case("time-wait-port-reuse", users="RFC 1122, 4.2.2.13: a SYN in TIME-WAIT is accepted when its ISN is beyond the old sequence "
-      "numbers; libnids doc/TESTS (port reuse)",
+@case("time-wait-port-reuse", users="RFC 1122, 4.2.2.13: a SYN in TIME-WAIT is accepted when its ISN is beyond the old "
+      "sequence numbers; libnids doc/TESTS (port reuse)",
       variants=FAMILIES)
 def time_wait(t):
     """Closed by FINs; 100 ms later the same ports again, the ISN 131,074 beyond the old end, as Linux picks it.

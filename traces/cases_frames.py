@@ -23,8 +23,8 @@ def fragments_first_last(t):
     talk.close()
 
 
-@case("fragments-interleaved", users="Retina #98, af_packet's DEFRAG flag (Zeek plugin #17): fragments are hashed apart "
-      "from their session", variants=FAMILIES)
+@case("fragments-interleaved", users="Retina #98, af_packet's DEFRAG flag (Zeek plugin #17): fragments are hashed "
+      "apart from their session", variants=FAMILIES)
 def fragments_interleaved(t):
     """Four sessions whose hosts use the same IP identification at the same time; their fragments come in turns.
 
@@ -81,7 +81,8 @@ def fragments_tiny(t):
     talk.close()
 
 
-@case("fragment-missing", users="suricata-verify PR#2909, libnids: a datagram that never gets complete", variants=FAMILIES)
+@case("fragment-missing", users="suricata-verify PR#2909, libnids: a datagram that never gets complete",
+      variants=FAMILIES)
 def fragment_missing(t):
     """One fragment of a segment was never captured; the segment comes again, whole and not in fragments.
 
@@ -218,8 +219,8 @@ def cut(t, size, v):
 SNAPS = {"68": {"snap": 68}, "96": {"snap": 96}, "96-ipv6": {"snap": 96, "v": 6}}
 
 
-@case("snap-length", users="a stream that is shifted by what was cut off, or zeros in its place; the capture of libpcap's "
-      "old default",
+@case("snap-length", users="a stream that is shifted by what was cut off, or zeros in its place; the capture of "
+      "libpcap's old default",
       variants=SNAPS)
 def snap_length(t, snap):
     """Captured with a snap length of 68 or 96 bytes: of each segment the first few bytes only.
@@ -250,9 +251,11 @@ def snap_in_header(t, snap):
     talk.a.hidden = talk.b.hidden = True
 
 
-@case("ethernet-padding", users="engines that take a frame's length for the packet's; Etherleak (2003): the padding is old memory",
+@case("ethernet-padding", users="engines that take a frame's length for the packet's; Etherleak (2003): the padding "
+      "is old memory",
       variants={"zero": {"with_what": b"\0"}, "leak": {"with_what": b"GET / HTTP/1.1\r\n"},
-                "vlan": {"with_what": b"leak", "vlan": 7}, "trailer": {"with_what": b"\0", "trailer": b"\xde\xad\xbe\xef"},
+                "vlan": {"with_what": b"leak", "vlan": 7},
+                "trailer": {"with_what": b"\0", "trailer": b"\xde\xad\xbe\xef"},
                 "trailer-ipv6": {"v": 6, "with_what": b"\0", "trailer": b"\xde\xad\xbe\xef"}})
 def ethernet_padding(t, with_what, vlan=None, trailer=b""):
     """Frames of 60 bytes at least, filled up with zeros or with what lay in the sender's memory; with and without a
@@ -303,7 +306,8 @@ def super_packet(t):
     talk.close()
 
 
-@case("super-packet-length-0", users="BIG TCP (Linux 6.3): the IPv4 total length is 0; Suricata PR#646 on super-packets")
+@case("super-packet-length-0", users="BIG TCP (Linux 6.3): the IPv4 total length is 0; Suricata PR#646 on "
+      "super-packets")
 def big_tcp4(t):
     """A segment of 70,000 bytes in one packet whose IPv4 total length is 0; and a small one of the same kind.
 

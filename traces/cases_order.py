@@ -79,7 +79,8 @@ def one_direction(t):
 
 
 @case("one-direction-gap", users="PcapPlusPlus #405: one way and a hole: everything behind was buffered until the "
-      "sequence number wrapped, at 80 % CPU", variants=BOTH, tshark="tshark drops what lies behind a hole that nobody acknowledges")
+      "sequence number wrapped, at 80 % CPU", variants=BOTH, tshark="tshark drops what lies behind a hole that "
+      "nobody acknowledges")
 def one_direction_gap(t):
     """Only the server's packets were captured, and two of its segments are missing. No ACK will ever tell.
 
@@ -136,7 +137,8 @@ def gap_lengths(t):
 def lost_for_good(t):
     """The receiver acknowledges a segment that the capture did not see, and more than 1,024 packets follow.
 
-    Right: the hole is a gap, and what is behind it is delivered, by default once 1,024 packets of the direction came."""
+    Right: the hole is a gap, and what is behind it is delivered, by default once 1,024 packets of the direction
+    came."""
     talk = t.talk()
     talk.open()
     talk.b.write(1100 * 8)

@@ -76,7 +76,8 @@ def data_on_syn_ack(t):
     talk.close()
 
 
-@case("split-handshake", users="suricata-verify split-handshake (Beardsley and Qian, 2010): the directions are taken the wrong "
+@case("split-handshake", users="suricata-verify split-handshake (Beardsley and Qian, 2010): the directions are "
+      "taken the wrong "
       "way round", variants={"4-way": {"four": True}, "5-way": {"four": False},
                                                              "4-way-ipv6": {"v": 6, "four": True}},
       tshark={"5-way": "tshark takes the server's SYN behind its ACK for a new connection"})
@@ -95,7 +96,8 @@ def split_handshake(t, four):
     talk.close()
 
 
-@case("simultaneous-open", users="RFC 9293, 3.5; state machines that know client and server only (gopacket's FSM checks)", variants=BOTH)
+@case("simultaneous-open", users="RFC 9293, 3.5; state machines that know client and server only (gopacket's FSM "
+      "checks)", variants=BOTH)
 def simultaneous_open(t):
     """Both ends send SYNs, then both SYN-ACKs.
 
@@ -145,7 +147,8 @@ def syn_again(t):
     talk.close()
 
 
-@case("syn-after-data", users="Suricata PR#3497 (packets on the wrong thread): the SYN comes behind the data", variants=FAMILIES)
+@case("syn-after-data", users="Suricata PR#3497 (packets on the wrong thread): the SYN comes behind the data",
+      variants=FAMILIES)
 def syn_after_data(t):
     """Of both directions the SYN comes after the first two segments.
 
@@ -185,7 +188,8 @@ def mid_stream(t):
     talk.b.seen(starts=3000)
 
 
-@case("mid-stream-reordered", users="the same, and what comes first is not the first: tshark starts at the first packet and drops "
+@case("mid-stream-reordered", users="the same, and what comes first is not the first: tshark starts at the first "
+      "packet and drops "
       "what lies before", variants=FAMILIES,
       tshark="tshark starts at the first packet that it sees and drops what lies before it")
 def mid_stream_reordered(t):

@@ -24,7 +24,8 @@ def of_golden(lines):
     for line in lines:
         match = GOLDEN.match(line + " ")
         if match and match.group(4) != "0":
-            found[match.group(1), match.group(2), int(match.group(3))] = (int(match.group(4)), match.group(5), match.group(6))
+            source, destination, use, size, digest, gaps = match.groups()
+            found[source, destination, int(use)] = (int(size), digest, gaps)
     return found
 
 
