@@ -51,6 +51,8 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		m->suite.keep = value;
 	else if (strcmp(name, "force") == 0)
 		m->given.force = true;
+	else if (strcmp(name, "across-uses") == 0)
+		m->suite.how.across = true;
 	else if (strcmp(name, "only") == 0)
 		return set_only(m, value, err, errlen);
 	else if (strcmp(name, "engine") == 0) {
@@ -82,6 +84,10 @@ static const struct cli_option options[] = {
 	{ "seed", "N", "what chance depends on (default 1)", 0 },
 	{ "case", "K", "case number K of TRACE only", 0 },
 	{ "only", "KIND[,KIND...]", "these kinds of change only", 0 },
+	{ "across-uses", NULL,
+	  "packets may come among those of another use of their addresses and ports, although sequence numbers of the "
+	  "two are near each other (default: not)",
+	  0 },
 	{ "keep", "FILE",
 	  "the packets of the first case that differs (of --case: in any case), as pcapng with comments", 0 },
 	{ "junit", "FILE", "the results as JUnit XML", 0 },

@@ -159,6 +159,7 @@ int meta_case_run(const struct meta_trace *t, const struct meta_how *how, uint64
 		out->kinds &= ~(1u << META_TIME);
 	rc = meta_trace_sample(t, &d, s);
 	s->big = !how->engine->command;
+	s->across = how->across;
 	was = s->n;
 	if (rc == 0)
 		rc = change(how, seed, s, out);

@@ -40,6 +40,43 @@ static int is_long(const struct meta_set *s, bool *out)
 	return 0;
 }
 
+/* Where numbers of uses are near, the packets of each stay before the first one of the next. */
+static int keep_uses(const struct meta_set *s, uint32_t *lo, uint32_t *hi)
+{
+	struct {
+		uint32_t use, first, next;
+	} *at = calloc(s->convs + 1, sizeof(*at)), *c;
+
+	if (!at)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i].conv == META_NO_CONV)
+			continue;
+		c = &at[s->v[i].conv];
+		if (s->v[i].use > c->use) {
+			c->use = s->v[i].use;
+			c->first = (uint32_t)i;
+		}
+		lo[i] = lo[i] < c->first ? c->first : lo[i];
+	}
+	for (size_t i = 0; i < s->convs; i++)
+		at[i].next = UINT32_MAX;
+	for (size_t i = s->n; i-- > 0;) {
+		if (s->v[i].conv == META_NO_CONV)
+			continue;
+		c = &at[s->v[i].conv];
+		if (s->v[i].use < c->use) {
+			c->use = s->v[i].use;
+			c->next = c->first;
+		}
+		c->first = (uint32_t)i;
+		if (c->next != UINT32_MAX && hi[i] >= c->next)
+			hi[i] = c->next - 1;
+	}
+	free(at);
+	return 0;
+}
+
 int meta_reach(const struct meta_set *s, uint32_t **lo, uint32_t **hi)
 {
 	uint64_t bytes = 0;
@@ -64,7 +101,12 @@ int meta_reach(const struct meta_set *s, uint32_t **lo, uint32_t **hi)
 			to++;
 		(*hi)[i] = (uint32_t)to;
 	}
-	return 0;
+	rc = s->across ? 0 : keep_uses(s, *lo, *hi);
+	if (rc) {
+		free(*lo);
+		free(*hi);
+	}
+	return rc;
 }
 
 uint32_t meta_extent(const struct meta_set *s)

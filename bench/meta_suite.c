@@ -109,6 +109,8 @@ static int say(struct meta_suite *s, const struct meta_trace *t, const char *tra
 		put_word(golden);
 	}
 	printf(" --seed %" PRIu64 " --case %" PRIu64 " --only %s", s->how.seed, number, needed);
+	if (s->how.across)
+		printf(" --across-uses");
 	put_option("engine", s->engine);
 	put_given(s->given);
 	putchar('\n');
@@ -185,6 +187,7 @@ static int run_trace(struct meta_suite *s, struct golden_case *c, const char *tr
 	s->conflicted += t.conflicted;
 	s->ambiguous += t.ambiguous;
 	s->left_out += t.left_out;
+	s->near_uses += t.near_uses;
 	if (t.differs[0]) {
 		bench_progress_clear(&s->progress);
 		fprintf(stderr, "%s: %s: %s\n", s->program, trace, t.differs);
@@ -284,9 +287,12 @@ void meta_suite_print(struct meta_suite *s, const char *what)
 	printf("; %" PRIu64 " packets, %" PRIu64 " lines compared, %.1f s", s->packets, s->lines, seconds);
 	if (s->idle)
 		printf("; %" PRIu64 " without anything to change", s->idle);
-	if (s->conflicted || s->ambiguous || s->left_out)
-		printf("; not reordered or cut: %" PRIu64 " streams with conflicts, %" PRIu64
-		       " ambiguous; not used: %" PRIu64 " conversations that depend on hole-wait",
-		       s->conflicted, s->ambiguous, s->left_out);
+	if (s->conflicted || s->ambiguous)
+		printf("; not reordered or cut: %" PRIu64 " streams with conflicts, %" PRIu64 " ambiguous",
+		       s->conflicted, s->ambiguous);
+	if (s->left_out)
+		printf("; not used: %" PRIu64 " conversations that depend on hole-wait", s->left_out);
+	if (s->near_uses && !s->how.across)
+		printf("; kept apart: the uses of %" PRIu64 " 4-tuples", s->near_uses);
 	printf(" (seed %" PRIu64 ")\n", s->how.seed);
 }

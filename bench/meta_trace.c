@@ -16,6 +16,7 @@
 #include "meta_trace_facts.h"
 
 static const uint64_t SECOND = 1000000000;
+enum { NEAR = 16 << 20 }; /* ORDER.md */
 
 static int key_cmp(const void *a, const void *b)
 {
@@ -157,6 +158,59 @@ static int judge_patience(struct meta_trace *t, const struct bench_golden *clean
 	return rc;
 }
 
+/* The SYNs of a conversation, as far as they were seen. */
+struct opened {
+	uint32_t isn[2];          /* the last one of each direction */
+	bool ever[2], of_this[2]; /* there was one; it was one of the use at hand */
+	uint16_t part;
+};
+
+/* A SYN: does it begin another use? */
+static void open_use(struct meta_conv *c, struct opened *o, int side, uint32_t isn)
+{
+	int32_t ahead = (int32_t)(isn - o->isn[side]);
+
+	if (o->ever[side] && ahead != 0) {
+		c->near_uses |= llabs(ahead) <= 2 * NEAR;
+		if (o->of_this[side]) {
+			o->of_this[!side] = false;
+			o->part++;
+		}
+	}
+	o->ever[side] = o->of_this[side] = true;
+	o->isn[side] = isn;
+}
+
+/* Numbers the uses of conversations, by SYNs with new numbers, two numbers each: up to both SYNs, and behind them. Where sequence
+ * numbers of uses are near, packets do not go from one to another. */
+static int number_uses(struct meta_trace *t)
+{
+	struct opened *at = calloc(t->convs + 1, sizeof(*at));
+
+	if (!at)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n; i++) {
+		struct meta_pkt *p = &t->pkt[i];
+		struct opened *o = &at[p->conv == META_NO_CONV ? t->convs : p->conv];
+		bool was;
+
+		if (p->conv == META_NO_CONV || p->verdict != FOS_PKT_TCP)
+			continue;
+		was = o->of_this[0] && o->of_this[1];
+		if ((p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_RST)) == FOS_TCP_SYN)
+			open_use(&t->conv[p->conv], o, p->side, p->seq);
+		p->use = o->part;
+		o->part = (uint16_t)(o->part + (!was && o->of_this[0] && o->of_this[1]));
+	}
+	for (size_t i = 0; i < t->n; i++)
+		if (t->pkt[i].conv == META_NO_CONV || !t->conv[t->pkt[i].conv].near_uses)
+			t->pkt[i].use = 0;
+	for (size_t i = 0; i < t->convs; i++)
+		t->near_uses += t->conv[i].near_uses;
+	free(at);
+	return 0;
+}
+
 static uint64_t apart(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : b - a;
@@ -276,6 +330,8 @@ int meta_trace_make(struct meta_trace *t, const struct bench_trace *trace, const
 		rc = parse_all(t, f, keys);
 	if (rc == 0)
 		rc = learn(t, f, keys, &clean, err, errlen);
+	if (rc == 0)
+		rc = number_uses(t);
 	if (rc == 0)
 		rc = find_slack(t);
 	if (rc == 0)
