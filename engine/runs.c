@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * runs.c: see runs.h. Which runs a segment meets on its way down the tree is a part of the policy, so the tree must have
+ * the very shape that ORDER.md says: keep it a red-black tree as in the textbook, and insert and remove in this order.
+ */
+#include "runs.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+static int run_cmp(const struct fos__run *a, const struct fos__run *b)
+{
+	return (a->from > b->from) - (a->from < b->from);
+}
+
+RB_GENERATE_INTERNAL(fos__runs_tree, fos__run, node, run_cmp, static __attribute__((unused)))
+
+static void drop(struct fos__runs *r, struct fos__run *run)
+{
+	if (r->last == run)
+		r->last = RB_PREV(fos__runs_tree, &r->tree, run);
+	RB_REMOVE(fos__runs_tree, &r->tree, run);
+	r->count--;
+	free(run);
+}
+
+/* Runs behind `run` that it covers are dropped, up to the first that it does not cover. */
+static void drop_covered(struct fos__runs *r, struct fos__run *run)
+{
+	struct fos__run *next;
+
+	while ((next = RB_NEXT(fos__runs_tree, &r->tree, run)) && next->to <= run->to)
+		drop(r, next);
+}
+
+/* The way down from the root. Returns the run that the segment becomes a part of, or NULL where it stands alone;
+ * *inside is set when it adds nothing to that run, *replaces when it begins with it and is longer. */
+static struct fos__run *find(const struct fos__runs *r, uint64_t from, uint64_t to, bool *inside, bool *replaces)
+{
+	struct fos__run *run = RB_ROOT(&r->tree);
+
+	*inside = *replaces = false;
+	while (run) {
+		if (from < run->from) {
+			run = RB_LEFT(run, node);
+			continue;
+		}
+		if (from < run->to) {
+			*inside = to <= run->to;
+			*replaces = !*inside && from == run->from;
+			if (*inside || *replaces)
+				return run;
+		} else if (from == run->to) {
+			return run;
+		}
+		run = RB_RIGHT(run, node);
+	}
+	return NULL;
+}
+
+static struct fos__run *add(struct fos__runs *r, uint64_t from, uint64_t to)
+{
+	struct fos__run *run = malloc(sizeof(*run));
+
+	if (!run)
+		return NULL;
+	run->from = from;
+	run->to = to;
+	RB_INSERT(fos__runs_tree, &r->tree, run);
+	if (!r->last || from > r->last->from)
+		r->last = run;
+	r->count++;
+	return run;
+}
+
+int fos__runs_place(struct fos__runs *r, uint64_t from, uint64_t to, uint64_t *rank)
+{
+	struct fos__run *run = NULL;
+	bool inside = false, replaces = false;
+
+	*rank = from;
+	if (r->last && from == r->last->to)
+		run = r->last;
+	else if (r->last && from < r->last->to)
+		run = find(r, from, to, &inside, &replaces);
+	if (inside) {
+		*rank = FOS_RANK_LOSES;
+		return 0;
+	}
+	if (run) {
+		*rank = run->from;
+		run->to = to;
+		if (replaces)
+			drop_covered(r, run);
+		return 0;
+	}
+	run = add(r, from, to);
+	if (!run)
+		return -ENOMEM;
+	drop_covered(r, run);
+	return 0;
+}
+
+void fos__runs_pass(struct fos__runs *r, uint64_t next)
+{
+	struct fos__run *first;
+
+	while (r->count && (first = RB_MIN(fos__runs_tree, &r->tree)) && first->from <= next)
+		drop(r, first);
+}
+
+void fos__runs_clear(struct fos__runs *r)
+{
+	fos__runs_pass(r, UINT64_MAX);
+}
+
+size_t fos__runs_bytes(const struct fos__runs *r)
+{
+	return r->count * (sizeof(struct fos__run) + 16);
+}
