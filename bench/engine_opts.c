@@ -15,7 +15,8 @@ const struct bench_option bench_engine_options[] = {
 	{ "stage", "M[:key=value][+M]", "a pipeline stage, repeatable, in order; + joins read-only modules" },
 	{ "level", "LEVEL", "what the stages read: ip, tcp, udp, app or http (default: what each module says)" },
 	{ "overlap", "POLICY",
-	  "bsd (default), first, last, linux, old-linux, windows, solaris, macos, irix, hpux10, hpux11" },
+	  "bsd (default), bsd-right, first, last, linux, old-linux, windows, windows2k3, vista, solaris, macos, irix, "
+	  "hpux10, hpux11" },
 	{ "checksum", "verify|ignore",
 	  "drop packets whose checksum is wrong, or not (default ignore; --corrupt: verify)" },
 	{ "hole-wait", "N|T[,T]",
@@ -33,10 +34,11 @@ static int set_overlap(struct bench_engine_opts *o, const char *value, char *err
 	int policy = fos_overlap_by_name(value);
 
 	if (policy < 0) {
-		snprintf(err, errlen,
-		         "--overlap %s: no such policy; there are bsd, first, last, linux, old-linux, windows, "
-		         "solaris, macos, irix, hpux10, hpux11",
-		         value);
+		snprintf(
+		    err, errlen,
+		    "--overlap %s: no such policy; there are bsd, bsd-right, first, last, linux, old-linux, windows, "
+		    "windows2k3, vista, solaris, macos, irix, hpux10, hpux11",
+		    value);
 		return policy;
 	}
 	o->overlap = (enum fos_overlap)policy;

@@ -23,12 +23,14 @@ POLICIES = {
     "first": lambda n, o: False,
     "last": lambda n, o: True,
     "bsd": lambda n, o: n[0] < o[0],
+    "bsd-right": lambda n, o: n[0] >= o[0],
     "linux": lambda n, o: n[0] < o[0] or (n[0] == o[0] and n[1] > o[1]),
     "old-linux": lambda n, o: n[0] < o[0] or (n[0] == o[0] and n[1] >= o[1]),
     "solaris": lambda n, o: n[1] >= o[1] if n[0] <= o[0] else n[1] > o[1],
 }
-for same_as_bsd in ("windows", "macos", "irix", "hpux10"):
+for same_as_bsd in ("windows", "windows2k3", "macos", "irix", "hpux10"):
     POLICIES[same_as_bsd] = POLICIES["bsd"]
+POLICIES["vista"] = POLICIES["first"]
 POLICIES["hpux11"] = POLICIES["solaris"]
 
 
