@@ -35,12 +35,15 @@ void fos__crowd_leave(struct fos__crowd *c, const struct fos__slab *slab, struct
 	l->count--;
 }
 
-void fos__crowd_seen(struct fos__crowd *c, const struct fos__slab *slab, struct fos_session *s)
+void fos__crowd_seen(struct fos__crowd *c, const struct fos__slab *slab, struct fos_session *s, bool open)
 {
-	if (c->open.last == s->number)
+	bool moves = open && (s->flags & FOS_SESSION_HALF_OPEN);
+
+	if (!moves && line_of(c, s)->last == s->number)
 		return;
 	fos__crowd_leave(c, slab, s);
-	s->flags &= ~(uint32_t)FOS_SESSION_HALF_OPEN;
+	if (moves)
+		s->flags &= ~(uint32_t)FOS_SESSION_HALF_OPEN;
 	fos__crowd_join(c, slab, s);
 }
 

@@ -312,3 +312,8 @@ void fos_frag_stats(const struct fos_frag_table *t, struct fos_frag_stats *st)
 {
 	*st = t->st;
 }
+
+void fos_frag_settings(const struct fos_frag_table *t, struct fos_frag_config *cfg)
+{
+	*cfg = t->cfg;
+}

@@ -110,9 +110,7 @@ void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos
 	const struct fos__half *a = &s->half[0], *b = &s->half[1];
 	bool both = (a->flags & b->flags & FOS_HALF_ANY) && !(p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_RST));
 
-	if ((s->flags & FOS_SESSION_HALF_OPEN) && !both && !delivered(a) && !delivered(b))
-		return;
-	fos__crowd_seen(&w->crowd, &w->slab, s);
+	fos__crowd_seen(&w->crowd, &w->slab, s, both || delivered(a) || delivered(b));
 }
 
 /* Takes a use out of its conversation; it is freed when the batch is done. */

@@ -419,6 +419,12 @@ void fos_worker_stats(const struct fos_worker *w, struct fos_worker_stats *st)
 	fos_frag_stats(w->frags, &st->frag);
 }
 
+void fos_worker_settings(const struct fos_worker *w, struct fos_worker_config *cfg)
+{
+	*cfg = w->cfg;
+	fos_frag_settings(w->frags, &cfg->frag);
+}
+
 /* How many instances of the same module were reported before this one. */
 static unsigned same_before(const struct fos_worker *w, unsigned flow, unsigned inst)
 {

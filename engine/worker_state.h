@@ -83,7 +83,7 @@ enum {
 	FOS_WINDOW = 1 << 30,
 	FOS_STRAY = 1 << 20,
 	FOS_USES = 8,
-	FOS_HALF_OPEN_SHARE = 8, /* one in so many places is for half-open sessions */
+	FOS_HALF_OPEN_SHARE = 4, /* one in so many places is for half-open sessions */
 };
 
 #endif

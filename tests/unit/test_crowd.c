@@ -62,10 +62,13 @@ static void step(struct fos__crowd *c, struct fos__slab *slab, struct model m[2]
 		fos__crowd_join(c, slab, s);
 		m[open].at[m[open].n++] = s;
 	} else if (what < 4 && s) {
-		fos__crowd_seen(c, slab, s);
+		bool open = er_draw(rnd, 2);
+
+		fos__crowd_seen(c, slab, s, open);
 		model_take(from, s);
-		m[1].at[m[1].n++] = s;
-		assert_false(s->flags & FOS_SESSION_HALF_OPEN);
+		from = open ? &m[1] : from;
+		from->at[from->n++] = s;
+		assert_int_equal(!(s->flags & FOS_SESSION_HALF_OPEN), from == &m[1]);
 	} else if (s) {
 		fos__crowd_leave(c, slab, s);
 		model_take(from, s);

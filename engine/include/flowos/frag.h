@@ -57,6 +57,8 @@ enum fos_verdict fos_frag_add(struct fos_frag_table *t, struct fos_pkt *p, unsig
 void fos_frag_expire(struct fos_frag_table *t, uint64_t now_ns);
 
 void fos_frag_stats(const struct fos_frag_table *t, struct fos_frag_stats *st);
+/* The configuration as it came to be, defaults filled in. */
+void fos_frag_settings(const struct fos_frag_table *t, struct fos_frag_config *cfg);
 
 /* Shared ownership of a datagram's bytes; not atomic: buffers stay with their worker. */
 struct fos_buf {

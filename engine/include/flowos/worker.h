@@ -48,11 +48,11 @@ struct fos_worker_config {
 	void *hol_wait_arg;
 };
 
-/* When there are max_sessions, one more ends another. If more than an eighth of them are half-open, it is the oldest of
- * these: no payload was delivered, and both sides were not seen, or all packets since are SYNs and RSTs. Else it is the one
- * whose last packet is longest ago (of those that had none since half of the places were taken, the oldest). Its streams end
- * as by time-out. So floods of SYNs and sessions that never close push out each other and what is idle, and nobody who talks.
- */
+/* When there are max_sessions, one more ends another. If more than a quarter of them are half-open, it is one of these: no
+ * payload was delivered, and both sides were not seen, or all packets since are SYNs and RSTs. Else it is one of the others.
+ * Of either kind, it is the one whose last packet is longest ago; of open ones that had none since half of the places were
+ * taken, the oldest. Its streams end as by time-out. So floods of SYNs and sessions that never close push out each other and
+ * what is idle, and nobody who talks. */
 
 /* Everything that was counted. What ends in _bytes counts bytes, all else packets or events. */
 struct fos_worker_stats {
@@ -108,6 +108,9 @@ void fos_worker_end(struct fos_worker *w, enum fos_end why);
 int fos_worker_finish(struct fos_worker *w, char *err, size_t errlen);
 
 void fos_worker_stats(const struct fos_worker *w, struct fos_worker_stats *st);
+
+/* The configuration as it came to be, defaults filled in. */
+void fos_worker_settings(const struct fos_worker *w, struct fos_worker_config *cfg);
 
 /* The reports of the module instances: one object each, keyed by name (a name that is there already gets "#2", ...). */
 void fos_worker_report(const struct fos_worker *w, struct fos_report *r);
