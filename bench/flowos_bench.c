@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * flowos_bench.c: the program: runs a trace through the engine, checks it and measures it. Options are in bench_opts.c,
- * what is done in campaign.c; `compare` in compare.c.
+ * what is done in campaign.c; `compare` in compare.c; `worst` in worst.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "plot.h"
 #include "result_verdict.h"
 #include "table.h"
+#include "worst.h"
 
 static int compare_set(void *arg, const char *name, const char *value, char *err, size_t errlen)
 {
@@ -121,6 +122,8 @@ int main(int argc, char **argv)
 	cli_signals();
 	if (argc > 1 && strcmp(argv[1], "compare") == 0)
 		return compare(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "worst") == 0)
+		return bench_worst(argc, argv);
 	status = bench_opts_parse(&o, argc, argv);
 	if (status >= 0) {
 		bench_opts_free(&o);

@@ -205,7 +205,7 @@ static json_t *run_object(const struct bench_run *run)
 	return done(&p);
 }
 
-static json_t *machine(const struct bench_machine *m)
+json_t *bench_json_machine(const struct bench_machine *m)
 {
 	struct put p = { .object = json_object() };
 
@@ -238,7 +238,7 @@ json_t *bench_json_result(const struct bench_result *r)
 	put(&p, "trace", done(&trace));
 	put(&p, "seed", integer(r->seed));
 	put(&p, "impair", pairs(&r->impair));
-	put(&p, "machine", machine(&r->machine));
+	put(&p, "machine", bench_json_machine(&r->machine));
 	for (size_t i = 0; i < r->run_count; i++)
 		p.bad |= json_array_append_new(runs, run_object(&r->runs[i])) != 0;
 	put(&p, "runs", runs);

@@ -14,6 +14,8 @@
 
 /* A new reference; NULL: no memory. */
 json_t *bench_json_result(const struct bench_result *r);
+/* The block "machine" of every result. A new reference; NULL: no memory. */
+json_t *bench_json_machine(const struct bench_machine *m);
 /* Writes it with a line feed at the end. -ENOMEM, -EIO. Does not flush. */
 int bench_json_write(const struct bench_result *r, FILE *out);
 /* To a file that appears whole or not at all; "-" is standard output. err: a line for a person. */

@@ -42,8 +42,7 @@ static void fill(struct fos_batch *b, const struct fos_frame *v, size_t n)
 	b->now_ns = b->pkt[b->n - 1].f.ts_ns;
 }
 
-/* Anonymous memory of the process, bytes; 0 where the kernel does not say. */
-static uint64_t anonymous(void)
+uint64_t bench_anonymous_bytes(void)
 {
 	FILE *f = fopen("/proc/self/status", "re");
 	unsigned long long kb = 0;
@@ -200,7 +199,7 @@ static int feed_closely(struct fos_worker *w, const struct fos_frames *f, struct
 		rc = err ? err : rc;
 		bench_hist_add_n(service, took / b->n, b->n);
 		if (++batches % every == 0) {
-			uint64_t now = anonymous();
+			uint64_t now = bench_anonymous_bytes();
 
 			*peak = now > *peak ? now : *peak;
 		}
@@ -221,12 +220,12 @@ int bench_detail(const struct bench_prepared *p, const struct bench_point *pt, s
 	int rc = h && b ? 0 : -ENOMEM;
 
 	malloc_trim(0);
-	before = peak = anonymous();
+	before = peak = bench_anonymous_bytes();
 	if (rc == 0)
 		rc = bench_worker_make(&pt->engine, &pt->impair, NULL, &cfg, &w, err, errlen);
 	if (rc == 0) {
 		rc = feed_closely(w, &p->schedule.frames, b, &h[0], &peak);
-		uint64_t last = anonymous();
+		uint64_t last = bench_anonymous_bytes();
 
 		peak = last > peak ? last : peak;
 		fos_worker_end(w, FOS_END_EOF);

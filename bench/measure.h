@@ -13,6 +13,9 @@
 /* Monotonic time, ns. */
 uint64_t bench_now_ns(void);
 
+/* Anonymous memory of the process; 0 where the kernel does not say. */
+uint64_t bench_anonymous_bytes(void);
+
 /* Runs this thread on one CPU; -1: as it is. */
 void bench_pin(int cpu);
 
