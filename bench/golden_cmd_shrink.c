@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "golden_case.h"
 #include "progress.h"
 #include "shrink.h"
 #include "shrink_out.h"
@@ -25,7 +26,7 @@ struct shrink_cmd {
 	uint64_t tries, time_ns, began_ns;
 	bool any;
 	char *golden_path, *decisions_path; /* made up where they were not given */
-	struct bench_trace trace;
+	struct golden_case kase;            /* the trace, and the options of its golden file where there is one */
 	struct shrink_trace packets;
 	struct shrink_ask ask;
 	struct shrink shrink;
@@ -108,9 +109,9 @@ static int take_decisions(struct shrink_cmd *m, struct shrink_cand *all, char *e
 		return rc;
 	}
 	spec.keep_decisions = true;
-	rc = bench_check_corrupt(&m->trace.frames, &spec, err, errlen);
+	rc = bench_check_corrupt(&m->kase.trace.frames, &spec, err, errlen);
 	if (rc == 0)
-		rc = bench_schedule_make(&s, &m->trace.frames, &spec, err, errlen);
+		rc = bench_schedule_make(&s, &m->kase.trace.frames, &spec, err, errlen);
 	fos_impair_spec_free(&spec);
 	if (rc)
 		return rc;
@@ -147,16 +148,22 @@ static int start_model(struct shrink_cmd *m)
 	return -1;
 }
 
-static int load(struct shrink_cmd *m, const char *path)
+static int load(struct shrink_cmd *m, const char *path, const char *golden)
 {
 	char err[1024];
-	int rc = bench_trace_load(&m->trace, path, true, NULL, NULL, err, sizeof(err));
+	int rc = golden_case_open(&m->kase, path, golden, &m->c.given, NULL, NULL, err, sizeof(err));
 
 	if (rc)
 		return cli_fail(&m->c.program, "%s", err);
-	if (m->trace.damaged)
-		cli_fail(&m->c.program, "%s; what came before is shrunk", m->trace.frames.error);
-	rc = shrink_trace_make(&m->packets, &m->trace.frames);
+	if (m->kase.impaired)
+		return cli_fail(&m->c.program, "%s was recorded under an impairment: give that one instead of the file",
+		                golden);
+	if (m->kase.opts.filter)
+		return cli_fail(&m->c.program,
+		                "--flow: the reference knows no flows; use a trace of these packets only");
+	if (m->kase.trace.damaged)
+		cli_fail(&m->c.program, "%s; what came before is shrunk", m->kase.trace.frames.error);
+	rc = shrink_trace_make(&m->packets, &m->kase.trace.frames);
 	if (rc == 0)
 		rc = shrink_cand_all(&m->shrink.now, &m->packets);
 	if (rc)
@@ -178,14 +185,13 @@ static void set_up(struct shrink_cmd *m)
 	m->shrink.poll = keep_going;
 	m->shrink.arg = m;
 	m->c.engine.trace = NULL;
-	*o = m->c.given.opts;
-	if (o->overlap == FOS_OVERLAPS)
-		o->overlap = FOS_OVERLAP_BSD;
-	o->verify = bench_verify_checksums(o, &m->c.spec);
+	*o = m->kase.opts;
+	o->checksum_given = m->kase.checksum_asked;
+	o->verify = bench_verify_checksums(o, &m->c.spec) || (!m->kase.checksum_asked && m->kase.opts.verify);
 	o->checksum_given = true;
 	bench_hole_wait(o, &m->c.spec, &m->shrink.now.hole_packets, &m->shrink.now.hole_ns);
 	bench_hole_wait_text(m->shrink.now.hole_packets, m->shrink.now.hole_ns, m->hole_wait, sizeof(m->hole_wait));
-	m->shrink.keep_hole_wait = o->hole_packets || o->hole_ns || m->c.engine.command;
+	m->shrink.keep_hole_wait = m->c.given.opts.hole_packets || m->c.given.opts.hole_ns || m->c.engine.command;
 	m->ask.view.totals = o->hold_cap != 0;
 }
 
@@ -220,7 +226,7 @@ static char *comment_of(const struct shrink_cmd *m, const char *difference)
 	        &text,
 	        "flowos-golden shrink %s%s%s --overlap %s --checksum %s%s%s: the least packets that still fail: %s. "
 	        "They are as the engine saw them; hole-wait %s.",
-	        m->trace.name, spec[0] ? " " : "", spec, fos_overlap_name(m->ask.opts.overlap),
+	        m->kase.trace.name, spec[0] ? " " : "", spec, fos_overlap_name(m->ask.opts.overlap),
 	        m->ask.opts.verify ? "verify" : "ignore", m->c.engine.command ? " --engine " : "",
 	        m->c.engine.command ? m->c.engine.command : "", difference, wait) < 0)
 		return NULL;
@@ -280,7 +286,7 @@ static int write_all(struct shrink_cmd *m, const struct amount *was)
 	return rc ? CLI_CANNOT : CLI_DONE;
 }
 
-static int shrink_trace(struct shrink_cmd *m, const char *path)
+static int shrink_trace(struct shrink_cmd *m, const char *path, const char *golden)
 {
 	struct sigaction act = { .sa_handler = on_interrupt };
 	struct amount was;
@@ -291,7 +297,7 @@ static int shrink_trace(struct shrink_cmd *m, const char *path)
 	if (asprintf(&m->golden_path, "%s%s", m->golden ? m->golden : m->c.output, m->golden ? "" : ".golden") < 0 ||
 	    asprintf(&m->decisions_path, "%s.decisions", m->unimpaired ? m->unimpaired : "") < 0)
 		return cli_fail(&m->c.program, "no memory");
-	rc = load(m, path);
+	rc = load(m, path, golden);
 	if (rc < 0)
 		rc = start_model(m);
 	if (rc >= 0)
@@ -334,6 +340,7 @@ static const struct cli_option options[] = {
 	{ "output", "FILE", "where to write the least packets, as the engine saw them (pcapng)", 'o' },
 	{ "golden", "FILE", "where to write what must come of them (default: the output's name and .golden)", 0 },
 	{ "unimpaired", "FILE", "where to write the packets before the decisions, and to FILE.decisions these", 0 },
+	{ "force", NULL, "take FILE although it was made from another trace", 0 },
 	{ "any", NULL, "any failure will do, not the first one's stream and kind only", 0 },
 	{ "tries", "N", "at most so many questions to the engine", 0 },
 	{ "time", "T", "at most about this long, such as 60s", 0 },
@@ -344,20 +351,19 @@ static const struct cli_option options[] = {
 };
 
 static const char about[] =
-    "Runs TRACE, impaired if asked, and takes packets, bytes and decisions away as long as the first difference stays: "
-    "one of\n"
-    "the same kind in the same stream. What is left is TCP: sequence space closes up, acknowledgements, lengths and "
-    "checksums\n"
-    "follow. The reference is the model (tests/model); where it is not here, the engine's run without the decisions.\n"
-    "SIGINT ends the search and writes the smallest so far. Exit status 0: written; 2: nothing fails here, or it could "
-    "not run.";
+    "Runs TRACE, impaired if asked, and takes packets, bytes and decisions away as long as the first difference\n"
+    "stays: one of the same kind in the same stream. What is left is TCP: sequence space closes up, and\n"
+    "acknowledgements, lengths and checksums follow. FILE, TRACE's golden file, says the engine's options, as for\n"
+    "verify. The reference is the model (tests/model); where it is not here, the engine's own run without the\n"
+    "decisions. SIGINT ends the search, and the smallest so far is written.\n"
+    "Exit status 0: written; 2: nothing fails here, or it could not run.";
 
 int golden_cmd_shrink(int argc, char **argv)
 {
 	struct shrink_cmd m = {
 		.c = { .program = { .name = "flowos-golden shrink",
-		                    .usage =
-		                        "flowos-golden shrink TRACE -o SMALL.pcapng [impairments] [engine options]",
+		                    .usage = "flowos-golden shrink TRACE [FILE] -o SMALL.pcapng [impairments] [engine "
+		                             "options]",
 		                    .about = about,
 		                    .options = options,
 		                    .more = "flowos-golden shrink x.pcap --reorder 5% --seed 7 -o small.pcapng\n"
@@ -367,21 +373,19 @@ int golden_cmd_shrink(int argc, char **argv)
 	int first, rc = golden_cmd_start(&m.c, argc, argv, &first);
 
 	if (rc < 0) {
-		if (argc - first != 1)
-			rc = cli_fail(&m.c.program, "%s; see --help", argc > first ? "one trace only" : "which trace?");
+		if (argc - first < 1 || argc - first > 2)
+			rc = cli_fail(&m.c.program, "%s; see --help",
+			              argc > first ? "one trace and its golden file only" : "which trace?");
 		else if (!m.c.output || strcmp(m.c.output, "-") == 0)
 			rc = cli_fail(&m.c.program, "where to? -o FILE is needed");
-		else if (m.c.given.opts.filter)
-			rc = cli_fail(&m.c.program,
-			              "--flow: the reference knows no flows; use a trace of these packets only");
 		else
-			rc = shrink_trace(&m, argv[first]);
+			rc = shrink_trace(&m, argv[first], argv[first + 1]);
 	}
 	bench_progress_clear(&m.progress);
 	shrink_cand_free(&m.shrink.now);
 	shrink_ask_free(&m.ask);
 	shrink_trace_free(&m.packets);
-	bench_trace_free(&m.trace);
+	golden_case_close(&m.kase);
 	free(m.golden_path);
 	free(m.decisions_path);
 	fos_impair_spec_free(&m.c.spec);

@@ -250,6 +250,24 @@ static int without_packets(const struct shrink *s, struct shrink_cand *c, const 
 	return 0;
 }
 
+/* Would a SYN-ACK answer a SYN that is gone? */
+static bool answers_nothing(const struct shrink *s, const struct shrink_cand *c, const uint64_t *unit, size_t n)
+{
+	for (size_t u = 0; u < n; u++) {
+		const struct shrink_packet *k = &s->trace->packet[unit[u]];
+
+		if (k->dir == SHRINK_NONE || (k->flags & (FOS_TCP_SYN | FOS_TCP_ACK)) != FOS_TCP_SYN)
+			continue;
+		for (size_t i = 0; i < c->n; i++) {
+			const struct shrink_packet *o = &s->trace->packet[c->item[i].packet];
+
+			if (o->dir == s->trace->dir[k->dir].peer && (o->flags & FOS_TCP_SYN))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Many together: only what carries nothing, since two of them may be each other's copy. */
 static int without_bare(const struct shrink *s, struct shrink_cand *c, const uint64_t *unit, size_t n, void *arg)
 {
@@ -259,7 +277,8 @@ static int without_bare(const struct shrink *s, struct shrink_cand *c, const uin
 		if (k->dir != SHRINK_NONE && shrink_end(k) > k->from && !(k->flags & FOS_TCP_RST))
 			return -ECANCELED;
 	}
-	return without_packets(s, c, unit, n, arg);
+	without_packets(s, c, unit, n, arg);
+	return answers_nothing(s, c, unit, n) ? -ECANCELED : 0;
 }
 
 int shrink_pass_packets(struct shrink *s)
