@@ -85,9 +85,7 @@ static const struct cli_option options[] = {
 	{ "case", "K", "case number K of TRACE only", 0 },
 	{ "only", "KIND[,KIND...]", "these kinds of change only", 0 },
 	{ "across-uses", NULL,
-	  "packets may come among those of another use of their addresses and ports, although sequence numbers of the "
-	  "two are near each other (default: not)",
-	  0 },
+	  "packets may come among those of another use of their addresses and ports (default: not)", 0 },
 	{ "keep", "FILE",
 	  "the packets of the first case that differs (of --case: in any case), as pcapng with comments", 0 },
 	{ "junit", "FILE", "the results as JUnit XML", 0 },

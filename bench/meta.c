@@ -95,6 +95,14 @@ void meta_set_free(struct meta_set *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/* Does nothing in front of the IP header say how long the packet is, as PPPoE and IEEE 802.3 do? */
+static bool has_no_length(const struct fos_frame *f, unsigned encap)
+{
+	if (encap & FOS_ENCAP_PPPOE)
+		return false;
+	return f->linktype != 1 || (f->len > 14 && (f->data[12] << 8 | f->data[13]) >= 0x0600);
+}
+
 unsigned meta_parse(struct meta_pkt *p, struct fos_key *key)
 {
 	const unsigned simple = FOS_ENCAP_VLAN | FOS_ENCAP_QINQ | FOS_ENCAP_MPLS | FOS_ENCAP_PPPOE;
@@ -124,8 +132,8 @@ unsigned meta_parse(struct meta_pkt *p, struct fos_key *key)
 	p->l4 = (uint16_t)(p->ip + q.l4);
 	p->app = (uint16_t)(p->l4 + q.l4_len);
 	p->bits |= META_HEAD;
-	if (transport && q.app_len == q.app_wire_len && q.l4 == (q.ip_version == 4 ? 20 : 40) &&
-	    fos_frame_caplen(&p->f) >= p->f.wire_len)
+	if (transport && has_no_length(&p->f, q.encap) && q.app_len == q.app_wire_len &&
+	    q.l4 == (q.ip_version == 4 ? 20 : 40) && fos_frame_caplen(&p->f) >= p->f.wire_len)
 		p->bits |= META_PLAIN;
 	return q.encap;
 }

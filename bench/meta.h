@@ -48,9 +48,8 @@ struct meta_conv {
 	uint8_t fixed;      /* bit 1 << side: different bytes came for one place: order and boundaries decide */
 	bool ambiguous;     /* the packets do not say which use they belong to: the order of both directions decides */
 	bool fragments;     /* fragments travel between its hosts, whose ports are unknown */
-	bool
-	    near_uses; /* a use begins with a number that an earlier one might have reached: order decides which is which */
-	bool left_out; /* what its streams are depends on how long holes are waited for */
+	bool reused;        /* SYNs with different numbers came: its uses are kept apart */
+	bool left_out;      /* what its streams are depends on how long holes are waited for */
 };
 
 enum { META_NO_CONV = UINT32_MAX };
@@ -70,7 +69,7 @@ struct meta_pkt {
 	uint32_t order;     /* place in the trace of what it was made from, from 0 */
 	uint32_t did;       /* bit 1 << kind: changes that touched it */
 	uint32_t seq, ack, app_len;
-	uint16_t use;         /* part of its 4-tuple, where numbers of two uses are near: meta_trace.c */
+	uint16_t use;         /* part of a 4-tuple that is used again: meta_trace.c */
 	uint16_t ip, l4, app; /* offsets in f.data; app 0: no payload, or not there */
 	uint8_t side, tcp_flags, verdict, version, proto;
 	uint8_t bits; /* enum meta_bit */
@@ -90,8 +89,8 @@ struct meta_set {
 	bool vlan_key, verify, filter;
 	bool big;                /* packets of more than 64 KiB, whose length field says 0, may be made */
 	bool fragments, tunnels; /* some packet is */
-	bool across;    /* packets may go to where another use of their 4-tuple is, although numbers are near */
-	bool ends_open; /* how streams start and end may be another way now */
+	bool across;             /* packets may go to where another use of their 4-tuple is */
+	bool ends_open;          /* how streams start and end may be another way now */
 	uint64_t
 	    skipped[META_KINDS]; /* packets that could not be changed: conflicts, ambiguity, cut captures, tunnels */
 	struct meta_chunk *chunk;
@@ -134,8 +133,7 @@ static inline bool meta_free(const struct meta_set *s, const struct meta_pkt *p)
 /* Packets that must stay in order have one number, not 0. */
 uint32_t meta_group(const struct meta_set *s, const struct meta_pkt *p);
 
-/* [*lo, *hi] for every packet: how far it may move, in time, where sessions are long in bytes, and among the packets of its use
- * where numbers of uses are near; arrays of s->n that the caller frees. 0 or -ENOMEM. */
+/* [*lo, *hi] for every packet: how far it may move, in time, where sessions are long in bytes, and among the packets of its use; arrays of s->n that the caller frees. 0 or -ENOMEM. */
 int meta_reach(const struct meta_set *s, uint32_t **lo, uint32_t **hi);
 
 /* By how many packets one came later than any that was behind it in the trace. */

@@ -14,7 +14,7 @@
 struct meta_how {
 	uint64_t seed;
 	uint32_t only; /* bits of kinds that may be made; 0: all */
-	bool across;   /* packets may go to where another use of their 4-tuple is, although numbers are near */
+	bool across;   /* packets may go to where another use of their 4-tuple is */
 	const struct golden_engine *engine;
 	void (*spoil)(struct meta_set *s); /* for tests: damages what was changed; may be NULL */
 };

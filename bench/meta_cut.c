@@ -307,7 +307,7 @@ int meta_overlap(struct meta_set *s, struct meta_draw *d)
 
 		if (!meta_is_data(s, &s->v[i], &skipped) || !s->v[i].app_len || !meta_chance(d, share))
 			continue;
-		rc = run_take(s, next, (uint32_t)i, same_sums(s, next, (uint32_t)i, most), 60000, UINT32_MAX, r);
+		rc = run_take(s, next, (uint32_t)i, same_sums(s, next, (uint32_t)i, most), 60000, hi[i], r);
 		if (rc || !r->len || r->len > 65000)
 			continue;
 		from = meta_below(d, r->len);

@@ -22,7 +22,7 @@
 enum { CLONES_MAX = 4, ETHER = 1 };
 
 /* The slot behind which a packet of this time comes. */
-static int64_t slot_at(const struct meta_set *s, size_t n, uint64_t ts_ns)
+static size_t slot_at(const struct meta_set *s, size_t n, uint64_t ts_ns)
 {
 	size_t a = 0, b = n;
 
@@ -34,7 +34,17 @@ static int64_t slot_at(const struct meta_set *s, size_t n, uint64_t ts_ns)
 		else
 			b = mid;
 	}
-	return a ? (int64_t)a - 1 : 0;
+	return a ? a - 1 : 0;
+}
+
+/* Its key there, so that all that come in one slot are in order of time. */
+static int64_t key_at(const struct meta_set *s, size_t n, uint64_t ts_ns)
+{
+	size_t slot = slot_at(s, n, ts_ns);
+	uint64_t from = s->v[slot].f.ts_ns, to = slot + 1 < n ? s->v[slot + 1].f.ts_ns : from;
+	double part = to > from && ts_ns > from ? (double)(ts_ns - from) / (double)(to - from) : 0;
+
+	return (int64_t)slot * META_SLOT + 1 + (int64_t)(part * (META_SLOT - 4));
 }
 
 /* Does one of the first `convs` conversations have one of these addresses? */
@@ -131,14 +141,14 @@ static int put_made(struct meta_set *s, size_t n, const struct fos_gen_spec *g, 
 			rc = -ENOMEM;
 		at += meta_below(d, 2 * META_SLOT / step);
 		if (by_time)
-			at = (uint64_t)slot_at(s, n, ts_ns + i) * META_SLOT;
+			at = (uint64_t)key_at(s, n, ts_ns + i);
 		slot = at / META_SLOT < n ? at / META_SLOT : n - 1;
 		p.order = s->v[slot].order;
 		p.f.ts_ns = by_time ? ts_ns + i : s->v[slot].f.ts_ns;
 		p.f.num = 0;
 		p.did = 1u << META_INTERLEAVE;
 		if (rc == 0)
-			rc = meta_set_put(s, &p, (int64_t)slot * META_SLOT + META_SLOT / 2);
+			rc = meta_set_put(s, &p, by_time ? (int64_t)at : (int64_t)slot * META_SLOT + 1);
 	}
 	return rc ? rc : (int)made->n;
 }
@@ -246,7 +256,7 @@ static int mix_copy(struct meta_set *s, uint32_t conv, size_t n, size_t lines, s
 		p.f.ts_ns = start + more + (p.f.ts_ns - first);
 		p.did |= 1u << META_INTERLEAVE;
 		p.order = s->v[slot_at(s, n, p.f.ts_ns)].order;
-		rc = meta_set_put(s, &p, slot_at(s, n, p.f.ts_ns) * META_SLOT + META_SLOT / 4);
+		rc = meta_set_put(s, &p, key_at(s, n, p.f.ts_ns));
 		done++;
 	}
 	if (rc == 0)

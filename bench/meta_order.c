@@ -40,7 +40,7 @@ static int is_long(const struct meta_set *s, bool *out)
 	return 0;
 }
 
-/* Where numbers of uses are near, the packets of each stay before the first one of the next. */
+/* The packets of each use of a 4-tuple stay before the first one of the next. */
 static int keep_uses(const struct meta_set *s, uint32_t *lo, uint32_t *hi)
 {
 	struct {

@@ -187,7 +187,7 @@ static int run_trace(struct meta_suite *s, struct golden_case *c, const char *tr
 	s->conflicted += t.conflicted;
 	s->ambiguous += t.ambiguous;
 	s->left_out += t.left_out;
-	s->near_uses += t.near_uses;
+	s->reused += t.reused;
 	if (t.differs[0]) {
 		bench_progress_clear(&s->progress);
 		fprintf(stderr, "%s: %s: %s\n", s->program, trace, t.differs);
@@ -292,7 +292,7 @@ void meta_suite_print(struct meta_suite *s, const char *what)
 		       s->conflicted, s->ambiguous);
 	if (s->left_out)
 		printf("; not used: %" PRIu64 " conversations that depend on hole-wait", s->left_out);
-	if (s->near_uses && !s->how.across)
-		printf("; kept apart: the uses of %" PRIu64 " 4-tuples", s->near_uses);
+	if (s->reused && !s->how.across)
+		printf("; kept apart: the uses of %" PRIu64 " 4-tuples", s->reused);
 	printf(" (seed %" PRIu64 ")\n", s->how.seed);
 }

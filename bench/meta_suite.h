@@ -24,7 +24,7 @@ struct meta_suite {
 	/* So far. */
 	uint64_t traces, done, failed, errors, idle, packets, lines;
 	uint64_t of_kind[META_KINDS], changed[META_KINDS], skipped[META_KINDS];
-	uint64_t conflicted, ambiguous, left_out, near_uses;
+	uint64_t conflicted, ambiguous, left_out, reused;
 	bool kept;
 	struct golden_junit junit;
 	struct bench_progress progress;

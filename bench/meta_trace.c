@@ -16,7 +16,7 @@
 #include "meta_trace_facts.h"
 
 static const uint64_t SECOND = 1000000000;
-enum { NEAR = 16 << 20 }; /* ORDER.md */
+enum { STRAY = 1 << 20, FINS = 8 }; /* ORDER.md's STRAY */
 
 static int key_cmp(const void *a, const void *b)
 {
@@ -168,10 +168,8 @@ struct opened {
 /* A SYN: does it begin another use? */
 static void open_use(struct meta_conv *c, struct opened *o, int side, uint32_t isn)
 {
-	int32_t ahead = (int32_t)(isn - o->isn[side]);
-
-	if (o->ever[side] && ahead != 0) {
-		c->near_uses |= llabs(ahead) <= 2 * NEAR;
+	if (o->ever[side] && isn != o->isn[side]) {
+		c->reused = true;
 		if (o->of_this[side]) {
 			o->of_this[!side] = false;
 			o->part++;
@@ -181,8 +179,9 @@ static void open_use(struct meta_conv *c, struct opened *o, int side, uint32_t i
 	o->isn[side] = isn;
 }
 
-/* Numbers the uses of conversations, by SYNs with new numbers, two numbers each: up to both SYNs, and behind them. Where sequence
- * numbers of uses are near, packets do not go from one to another. */
+/* Numbers the uses of conversations, by SYNs with new numbers, two numbers each: up to both SYNs, and behind them. Packets
+ * do not go from one to another: what comes before its SYN may go to an older use (ORDER.md, rule 3), and not all of it moves on when
+ * the SYN comes. */
 static int number_uses(struct meta_trace *t)
 {
 	struct opened *at = calloc(t->convs + 1, sizeof(*at));
@@ -203,11 +202,45 @@ static int number_uses(struct meta_trace *t)
 		o->part = (uint16_t)(o->part + (!was && o->of_this[0] && o->of_this[1]));
 	}
 	for (size_t i = 0; i < t->n; i++)
-		if (t->pkt[i].conv == META_NO_CONV || !t->conv[t->pkt[i].conv].near_uses)
+		if (t->pkt[i].conv == META_NO_CONV || !t->conv[t->pkt[i].conv].reused)
 			t->pkt[i].use = 0;
 	for (size_t i = 0; i < t->convs; i++)
-		t->near_uses += t->conv[i].near_uses;
+		t->reused += t->conv[i].reused;
 	free(at);
+	return 0;
+}
+
+/* Ends of a direction, as FINs say. */
+struct fins {
+	uint32_t at[FINS];
+	unsigned n;
+};
+
+/* Where data comes for places behind a FIN, boundaries and order decide whether it is this use's (rule 3): those directions keep
+ * theirs. */
+static int find_beyond_fin(struct meta_trace *t)
+{
+	struct fins *fins = calloc(2 * t->convs + 1, sizeof(*fins));
+
+	if (!fins)
+		return -ENOMEM;
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < t->n; i++) {
+			const struct meta_pkt *p = &t->pkt[i];
+			uint32_t end = p->seq + p->app_len;
+			struct fins *f;
+
+			if (p->conv == META_NO_CONV || p->verdict != FOS_PKT_TCP || p->tcp_flags & FOS_TCP_RST)
+				continue;
+			f = &fins[2 * p->conv + p->side];
+			if (round == 0 && p->tcp_flags & FOS_TCP_FIN && f->n < FINS)
+				f->at[f->n++] = end;
+			for (unsigned k = 0; round == 1 && p->app_len && k < f->n; k++)
+				if (end - f->at[k] - 1 < STRAY)
+					t->conv[p->conv].fixed |= (uint8_t)(1u << p->side);
+		}
+	}
+	free(fins);
 	return 0;
 }
 
@@ -332,6 +365,8 @@ int meta_trace_make(struct meta_trace *t, const struct bench_trace *trace, const
 		rc = learn(t, f, keys, &clean, err, errlen);
 	if (rc == 0)
 		rc = number_uses(t);
+	if (rc == 0)
+		rc = find_beyond_fin(t);
 	if (rc == 0)
 		rc = find_slack(t);
 	if (rc == 0)

@@ -31,9 +31,9 @@ struct meta_trace {
 	size_t groups;
 	uint64_t slack_ns, last_ns;
 	bool fragments, tunnels;
-	uint64_t conflicted, ambiguous, left_out, near_uses; /* streams, streams, conversations, conversations */
-	struct meta_set bytes;                               /* frames that were in two pieces */
-	char differs[1024];                                  /* the trace as it is does not give what is wanted; "" */
+	uint64_t conflicted, ambiguous, left_out, reused; /* streams, streams, conversations, conversations */
+	struct meta_set bytes;                            /* frames that were in two pieces */
+	char differs[1024];                               /* the trace as it is does not give what is wanted; "" */
 };
 
 /* `golden` NULL: what the engine under test makes of the trace as it is. A difference without any change is no error: see differs. */
