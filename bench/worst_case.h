@@ -47,6 +47,7 @@ struct worst_case {
 	bool one_byte;      /* segments of a byte */
 	bool wrap;          /* the sequence numbers wrap in the middle */
 	bool cut_innocents; /* the innocents' packets are fragments */
+	bool slow;          /* ... some of which come late */
 	bool forged;        /* every packet from another address */
 	bool known_seed;    /* the attacker knows what keys the hash table: shown, not judged */
 	bool keep;          /* a module keeps all that it is shown */

@@ -17,6 +17,8 @@ enum {
 	DATA_MIN = 200, /* a frame that long has payload */
 	REORDERED = 3,  /* one session in so many */
 	FRAGMENT = 512,
+	SLOW = 7,
+	SLOW_BY = 150,
 	REQUEST = 1000,
 	RESPONSE = 40000,
 	CHUNK = 4096,
@@ -105,14 +107,49 @@ static int merge(const struct fos_frames *a, const struct fos_frames *b, struct 
 	return rc;
 }
 
-/* Bytes of the fragments belong to `out`. */
-static int cut_all(const struct fos_frames *f, struct fos_frames *out)
+/* Fragments that come late: a packet in so many has its last one come so many packets later. */
+struct late {
+	struct fos_frame frame[SLOW_BY / SLOW + 2];
+	size_t due[SLOW_BY / SLOW + 2];
+	unsigned first, n;
+};
+
+static int emit_late(struct late *l, struct worst_traffic *t, size_t now)
 {
-	struct worst_traffic t = { .ip_id = 1000 };
 	int rc = 0;
 
-	for (size_t i = 0; i < f->n && rc == 0; i++)
+	while (l->n && l->due[l->first] <= now && rc == 0) {
+		rc = fos_frames_add(&t->frames, &l->frame[l->first]);
+		l->first = (l->first + 1) % (SLOW_BY / SLOW + 2);
+		l->n--;
+	}
+	return rc;
+}
+
+static void hold_back(struct late *l, struct worst_traffic *t, size_t due)
+{
+	unsigned at = (l->first + l->n++) % (SLOW_BY / SLOW + 2);
+
+	l->frame[at] = t->frames.v[--t->frames.n];
+	l->due[at] = due;
+}
+
+/* Bytes of the fragments belong to `out`. */
+static int cut_all(const struct fos_frames *f, bool slow, struct fos_frames *out)
+{
+	struct worst_traffic t = { .ip_id = 1000 };
+	struct late late = { .n = 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < f->n && rc == 0; i++) {
 		rc = worst_add_cut(&t, &f->v[i], FRAGMENT, i % 3 == 0);
+		if (rc == 0 && slow && i % SLOW == 0 && f->v[i].len > FRAGMENT + DATA_MIN)
+			hold_back(&late, &t, i + SLOW_BY);
+		if (rc == 0)
+			rc = emit_late(&late, &t, i);
+	}
+	if (rc == 0)
+		rc = emit_late(&late, &t, SIZE_MAX);
 	*out = t.frames;
 	return rc;
 }
@@ -129,7 +166,7 @@ int worst_innocent_make(struct worst_innocent *in, const struct worst_plan *p)
 	if (rc == 0)
 		rc = merge(&part[0], &part[1], &both);
 	if (rc == 0 && p->c->cut_innocents) {
-		rc = cut_all(&both, &in->frames);
+		rc = cut_all(&both, p->c->slow, &in->frames);
 	} else {
 		in->frames = both;
 		memset(&both, 0, sizeof(both));

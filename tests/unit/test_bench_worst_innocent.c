@@ -63,7 +63,8 @@ static bool is_innocent(const struct world *w, const struct fos_frame *f)
 
 static void test_whole(void **state)
 {
-	static const char *const names[] = { "random", "teardrop", "fragments-forged6", "wrap", "syn-flood6" };
+	static const char *const names[] = { "random", "teardrop",  "fragments", "fragments-forged6",
+		                             "wrap",   "syn-flood6" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
