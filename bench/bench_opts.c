@@ -289,7 +289,8 @@ static struct cli_program program = {
 	.name = "flowos-bench",
 	.usage = "flowos-bench -r FILE | --trace FILE [options]\n"
 	         "       flowos-bench --gen SPEC [options]\n"
-	         "       flowos-bench compare [--force] OLD.json NEW.json",
+	         "       flowos-bench compare [--force] OLD.json NEW.json\n"
+	         "       flowos-bench worst [CASE...] [options]",
 	.about = "Runs a trace, impaired as asked, through the stream engine, checks every stream byte for byte,\n"
 	         "and measures.",
 	.more = "Shares need % and times a unit (us, ms, s). Counts take k and M. - is standard input or output.\n\n"
