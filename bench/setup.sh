@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# setup.sh [--tests] [--capture] [--preset NAME | --no-build]: installs what is missing on Debian 12 and builds.
+# setup.sh [--tests] [--peers] [--capture] [--preset NAME | --no-build]: installs what is missing on Debian 12, builds.
 #
 # Asks dpkg first: where all is there, it needs neither network nor root. --tests also installs what only the tests
-# use, --capture what traces/capture.py needs to make the golden traces anew. The preset is `release` unless told.
+# use, --peers other stream engines to run side by side (bench/peers), --capture what traces/capture.py needs to make
+# the golden traces anew. The preset is `release` unless told.
 set -euo pipefail
 
 # "a|b": either will do, the first is preferred.
@@ -27,6 +28,8 @@ build=(
 run=("gnuplot-nox|gnuplot-qt|gnuplot-x11" python3)
 # For the tests alone: the list of files, a second compiler, sanitizers, other programs' opinion of a stream, peers, namespaces.
 tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2)
+# Other stream engines: bench/peers builds adapters for those that are there.
+peers=(golang-go golang-github-google-gopacket-dev tshark tcpflow libnids-dev libnet1-dev)
 # To capture the golden traces anew.
 capture=(
     iproute2 ethtool nftables tcpdump strace
@@ -41,10 +44,11 @@ preset=release
 while [ $# -gt 0 ]; do
     case $1 in
     --tests) wanted+=("${tests[@]}") ;;
+    --peers) wanted+=("${peers[@]}") ;;
     --capture) wanted+=("${capture[@]}") ;;
     --preset) [ $# -gt 1 ] || die "--preset needs a name"; preset=$2; shift ;;
     --no-build) preset= ;;
-    -h | --help) sed -n '4,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '4,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) die "unknown option $1 (see --help)" ;;
     esac
     shift

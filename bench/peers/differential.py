@@ -164,6 +164,8 @@ def add_up(runs, name, profile=None):
 
 
 def print_table(runs, engines, profiles, out):
+    if len(profiles) == 1:
+        print(f"impairment: {profiles[0]}", file=out)
     head = f"{'impairment':12} {'engine':10} {'streams':>8} " + " ".join(f"{kind:>11}" for kind in KINDS) + "  rules"
     print(head, file=out)
     for profile in profiles:
@@ -172,7 +174,7 @@ def print_table(runs, engines, profiles, out):
             why = " ".join(f"{rule}:{count}" for rule, count in sorted(rules.items(), key=lambda one: (-one[1], one[0])))
             if failed:
                 why += f" could not be run: {failed}"
-            print(f"{profile:12} {engine.name:10} {sum(total.values()):8} "
+            print(f"{profile if len(profiles) > 1 else 'as above':12} {engine.name:10} {sum(total.values()):8} "
                   + " ".join(f"{total[kind]:11}" for kind in KINDS) + f"  {why}".rstrip(), file=out)
 
 
