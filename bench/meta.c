@@ -271,6 +271,8 @@ uint32_t meta_group(const struct meta_set *s, const struct meta_pkt *p)
 	if (!c) {
 		if (p->verdict != FOS_PKT_FRAGMENT)
 			return 0;
+		if (s->fragments_fixed)
+			return 1;
 		for (size_t i = 0; i < s->convs; i++) /* the fragment may be one of those whose order decides */
 			if (s->conv[i].fixed && s->conv[i].fragments)
 				return 1;

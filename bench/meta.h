@@ -89,6 +89,7 @@ struct meta_set {
 	bool vlan_key, verify, filter;
 	bool big;                /* packets of more than 64 KiB, whose length field says 0, may be made */
 	bool fragments, tunnels; /* some packet is */
+	bool fragments_fixed;    /* fragments of the trace come twice, overlap, or lack others: their order decides */
 	bool across;             /* packets may go to where another use of their 4-tuple is */
 	bool ends_open;          /* how streams start and end may be another way now */
 	uint64_t

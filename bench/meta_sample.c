@@ -133,6 +133,26 @@ static void number_groups(struct meta_trace *t, const struct hosts *v, size_t n)
 	}
 }
 
+/* Fragments may hide a tunnel: then a stream has no packet that shows its addresses, and none of the fragments has them. */
+static int find_hidden(struct meta_trace *t, const struct hosts *v, size_t n)
+{
+	bool *seen = calloc(t->convs + 1, sizeof(*seen));
+
+	if (!seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->pkt[i].conv != META_NO_CONV)
+			seen[t->pkt[i].conv] = true;
+	for (size_t i = 0; i < t->convs; i++) {
+		struct hosts h;
+
+		hosts_set(&h, t->conv[i].key.addr[0], t->conv[i].key.addr[1], 16);
+		t->tunnels |= !seen[i] && !find_hosts(v, n, &h);
+	}
+	free(seen);
+	return 0;
+}
+
 static uint32_t group_of(const struct meta_trace *t, const struct meta_pkt *p, const struct hosts *v, size_t n)
 {
 	const struct hosts *found = NULL;
@@ -154,7 +174,7 @@ int meta_trace_group(struct meta_trace *t)
 
 	t->group = malloc((t->convs + 1) * sizeof(*t->group));
 	t->packet = malloc((t->n + 1) * sizeof(*t->packet));
-	if (!v || !t->group || !t->packet) {
+	if (!v || !t->group || !t->packet || find_hidden(t, v, n)) {
 		free(v);
 		return -ENOMEM;
 	}
@@ -284,6 +304,7 @@ int meta_trace_sample(const struct meta_trace *t, struct meta_draw *d, struct me
 	s->verify = t->opts.verify;
 	s->filter = t->opts.filter;
 	s->tunnels = t->tunnels;
+	s->fragments_fixed = t->fragments_fixed;
 	if (at && taken) {
 		n = draw_groups(t, d, meta_log(d, SAMPLE_LEAST, SAMPLE_MOST), at, taken);
 		rc = put_packets(t, at, n, s);

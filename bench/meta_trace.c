@@ -326,10 +326,13 @@ static int learn(struct meta_trace *t, const struct fos_frames *f, const struct 
                  struct bench_golden *clean, char *err, size_t errlen)
 {
 	struct bench_record *r;
-	int rc = bench_record_run(&t->opts, NULL, f, &r, NULL, err, errlen);
+	struct fos_worker_stats st;
+	int rc = bench_record_run(&t->opts, NULL, f, &r, &st, err, errlen);
 
 	if (rc)
 		return rc;
+	t->fragments_fixed = st.frag.duplicates || st.frag.overlaps || st.frag.timeouts || st.frag.evicted ||
+	                     st.frag.bad || st.frag.held_bytes;
 	rc = find_convs(t, keys, r);
 	if (rc == 0)
 		rc = judge_streams(t, r);

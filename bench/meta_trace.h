@@ -30,7 +30,7 @@ struct meta_trace {
 	    *group_out; /* groups that no sample has: packets of a conversation that is left out cannot be told apart */
 	size_t groups;
 	uint64_t slack_ns, last_ns;
-	bool fragments, tunnels;
+	bool fragments, tunnels, fragments_fixed;
 	uint64_t conflicted, ambiguous, left_out, reused; /* streams, streams, conversations, conversations */
 	struct meta_set bytes;                            /* frames that were in two pieces */
 	char differs[1024];                               /* the trace as it is does not give what is wanted; "" */
