@@ -24,7 +24,8 @@
 	BUG(KEEPALIVE, "keepalive", "the byte of a keep-alive probe is data")                                          \
 	BUG(MID_START, "mid-start", "a stream without a SYN starts one byte too late")                                 \
 	BUG(DRAIN, "drain", "a held piece that another one follows directly is forgotten")                             \
-	BUG(PADDING, "padding", "an Ethernet frame's padding is payload")
+	BUG(PADDING, "padding", "an Ethernet frame's padding is payload")                                              \
+	BUG(CRASH, "crash", "the engine dies of a datagram whose first fragment comes last")
 
 #ifdef FLOWOS_BUGS
 

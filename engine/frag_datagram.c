@@ -217,6 +217,8 @@ enum fos__taken fos__datagram_take(struct fos__datagram *d, const struct fos__fr
 
 	if (!lengths_agree(d, g))
 		return FOS__TAKEN_BAD;
+	if (FOS_BUG(CRASH) && d->units > 0 && g->offset == 0)
+		__builtin_trap();
 	if (FOS_BUG(FRAGMENT_ORDER) && d->units == 0)
 		d->total = 0;
 	present = units_present(d, from, to);

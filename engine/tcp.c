@@ -6,6 +6,7 @@
 
 #include <flowos/seq.h>
 
+#include "bug.h"
 #include "queue.h"
 #include "worker_state.h"
 
@@ -62,6 +63,11 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 
 		fos__held_take(h->held, seg);
 		account(w, before, h->held->bytes);
+		if (FOS_BUG(DRAIN) && h->held->first && h->held->first->from == seg->to) {
+			h->next = seg->to;
+			fos__seg_free(seg);
+			continue;
+		}
 		if (w->cfg.hol_wait)
 			w->cfg.hol_wait(w->cfg.hol_wait_arg, w->now_ns - seg->held_ns, seg->span.len);
 		deliver(w, s, side, &seg->pkt, seg->span.data, seg->span.len, seg->first, seg);
@@ -83,7 +89,9 @@ static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, 
 	w->st.cap_gap_bytes += why == FOS_GAP_CAP ? len : 0;
 	w->st.time_gaps += why == FOS_GAP_TIME;
 	h->next = to;
-	fos__queue_gap(w, s, side, len, why);
+	if (FOS_BUG(CAP) && why == FOS_GAP_CAP)
+		return;
+	fos__queue_gap(w, s, side, len - (FOS_BUG(GAP_ACCOUNTING) && len > 1), why);
 }
 
 /* Held bytes from before the start are dropped. */
@@ -152,12 +160,15 @@ static void start_without_syn(struct fos_worker *w, struct fos_session *s, int s
 			mid = false;
 		}
 	}
+	pos += FOS_BUG(MID_START) && mid;
 	start_at(w, s, side, pos, mid);
 }
 
 /* Has `hole-wait` passed since packet number `pkts` and time `ns`? */
 static bool waited(const struct fos_worker *w, const struct fos__half *h, uint32_t pkts, uint64_t ns)
 {
+	if (FOS_BUG(HOLE_WAIT))
+		return true;
 	return h->pkts - pkts >= w->cfg.hole_wait_packets && w->now_ns - ns >= w->cfg.hole_wait_ns;
 }
 
@@ -267,6 +278,8 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 	}
 	if (pos < h->next)
 		too_late(w, s, side, pos, p->app, (uint32_t)((to < h->next ? to : h->next) - pos));
+	if (FOS_BUG(DUPLICATE_EDGE) && to == h->next)
+		h->next++;
 	if (to <= h->next)
 		return;
 	if (pos > h->next && pos - h->next > FOS_WINDOW) {
@@ -320,6 +333,8 @@ static uint64_t note_position(struct fos_session *s, int side, const struct fos_
 		h->next = h->low = h->high = pos;
 	} else {
 		pos = fos_seq_near(h->next, seq);
+		if (FOS_BUG(WRAP))
+			pos = (h->next & ~UINT64_C(0xffffffff)) | seq;
 	}
 	end = pos + p->app_wire_len + ((p->tcp_flags & FOS_TCP_FIN) ? 1 : 0);
 	if ((h->flags & (FOS_HALF_SEEN | FOS_HALF_ACKED)) ==
@@ -406,7 +421,10 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		if (p->tcp_flags & FOS_TCP_FIN) {
 			note_fin(h, pos + p->app_wire_len);
 		}
-		if (p->app_len == 0)
+		bool forget = (FOS_BUG(SYN_DATA) && (p->tcp_flags & FOS_TCP_SYN)) ||
+		              (FOS_BUG(FIN_BEFORE_DATA) && (h->flags & FOS_HALF_FIN) && !(p->tcp_flags & FOS_TCP_FIN));
+		pos += FOS_BUG(KEEPALIVE) && p->app_len == 1 && pos + 1 == h->next;
+		if (p->app_len == 0 || forget)
 			fos__queue_push_bare(w, s, side, p);
 		else if (h->flags & FOS_HALF_STARTED)
 			segment(w, s, side, p, pos);
