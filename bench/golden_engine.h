@@ -32,7 +32,7 @@ enum golden_lack {
 	GOLDEN_LACKS_UDP = 1u << 0,       /* udp: no UDP lines */
 	GOLDEN_LACKS_EMPTY = 1u << 1,     /* empty: streams without bytes are not listed */
 	GOLDEN_LACKS_IPV6 = 1u << 2,      /* ipv6 */
-	GOLDEN_LACKS_MID = 1u << 3,       /* mid: connections whose handshake was not seen */
+	GOLDEN_LACKS_MID = 1u << 3,       /* mid: connections of which not both SYNs were seen */
 	GOLDEN_LACKS_USES = 1u << 4,      /* uses: a 4-tuple that is used again */
 	GOLDEN_LACKS_ENDS = 1u << 5,      /* ends: end= and start= mean nothing (a line may also have none) */
 	GOLDEN_LACKS_GAPS = 1u << 6,      /* gaps: bytes that are missing are left out and not reported */

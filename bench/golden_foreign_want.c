@@ -141,6 +141,36 @@ void golden_excused_sort(struct golden_excused *x)
 	x->n = n;
 }
 
+/* Connections of which not both SYNs came. */
+static int by_handshake(struct golden_excused *x, const struct fos_frames *frames)
+{
+	struct golden_excused seen[2] = { { 0 }, { 0 } }; /* a SYN, a SYN-ACK: names of side 0's direction */
+	char text[2 * FOS_ADDR_TEXT];
+	int rc = 0;
+
+	for (int round = 0; rc == 0 && round < 2; round++) {
+		for (size_t i = 0; rc == 0 && i < frames->n; i++) {
+			struct fos_pkt p = { .f = frames->v[i] };
+			struct fos_key key;
+
+			fos_parse(&p, 0);
+			if (p.verdict != FOS_PKT_TCP || (round == 0 && !(p.tcp_flags & FOS_TCP_SYN)))
+				continue;
+			fos_key_of(&p, 0, &key);
+			bench_direction_text(&key, 0, text, sizeof(text));
+			if (round == 0)
+				rc = golden_excused_add(&seen[(p.tcp_flags & FOS_TCP_ACK) != 0], text);
+			else if (!golden_excused_has(&seen[0], text) || !golden_excused_has(&seen[1], text))
+				rc = add_both(x, text);
+		}
+		golden_excused_sort(&seen[0]);
+		golden_excused_sort(&seen[1]);
+	}
+	golden_excused_free(&seen[0]);
+	golden_excused_free(&seen[1]);
+	return rc;
+}
+
 int golden_excused_make(struct golden_excused *x, unsigned lacks, const struct bench_golden *want,
                         const struct fos_frames *frames)
 {
@@ -149,6 +179,8 @@ int golden_excused_make(struct golden_excused *x, unsigned lacks, const struct b
 	*x = (struct golden_excused){ 0 };
 	if (lacks & (GOLDEN_LACKS_MID | GOLDEN_LACKS_USES))
 		rc = by_lines(x, lacks, want);
+	if (rc == 0 && (lacks & GOLDEN_LACKS_MID))
+		rc = by_handshake(x, frames);
 	if (rc == 0 && (lacks & (GOLDEN_LACKS_FRAGMENTS | GOLDEN_LACKS_CUT)))
 		rc = by_packets(x, lacks, frames);
 	golden_excused_sort(x);

@@ -73,8 +73,6 @@ static void put_engine(FILE *f, const struct golden_suite *s)
 		fprintf(f, " --engine-timeout %" PRIu64 "us", s->engine->limit_ns / 1000);
 	if (s->engine->lacks)
 		fprintf(f, " --engine-lacks %s", golden_engine_lacks_text(s->engine->lacks, words, sizeof(words)));
-	if (s->model)
-		fprintf(f, " --reference model");
 }
 
 /* The line that repeats a check, and, for another engine, the one that makes it smaller; for the caller to free. NULL: no memory. */
@@ -92,13 +90,18 @@ static char *repeat_lines(const struct golden_suite *s, const char *trace, const
 	fputc(' ', f);
 	bench_shell_word(f, golden);
 	put_engine(f, s);
+	if (s->model)
+		fprintf(f, " --reference model");
 	put_given(f, s->given);
 	fprintf(f, "%s%s\n", *options ? " " : "", options);
 	if (other && strcmp(trace, "-") != 0) {
 		fprintf(f, "smaller: flowos-golden shrink ");
 		bench_shell_word(f, trace);
-		fprintf(f, " -o small.pcapng --engine ");
-		bench_shell_word(f, s->engine->command);
+		fputc(' ', f);
+		bench_shell_word(f, golden);
+		fprintf(f, " -o small.pcapng");
+		put_engine(f, s);
+		put_given(f, s->given);
 		fprintf(f, "%s%s\n", *options ? " " : "", options);
 	}
 	if (fclose(f)) {

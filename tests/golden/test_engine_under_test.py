@@ -96,6 +96,14 @@ class Lacking(Engines):
                 self.check(1, engine=engine, trace=trace)
             self.assertNotIn("differ 1", done.text)
 
+    def test_no_handshake(self):
+        """Without both SYNs nothing is asked of an engine that says mid: no; without saying so it must deliver all."""
+        engine = self.changed("/43246/d")
+        lost = ["--loss", "100%", "--only", "tcp port 43246 and src port 80 and tcp[13] & 2 != 0"]
+        self.check(0, *lost, "--engine-lacks", "mid", engine=engine, trace=MIXED)
+        self.check(1, *lost, engine=engine, trace=MIXED)
+        self.check(1, "--engine-lacks", "mid", engine=engine, trace=MIXED)
+
     def test_gaps(self):
         """Engines that stop at the first missing byte, or put zeros in its place, are held to just that."""
         tool = self.path("gaps.py", GAPS)
@@ -154,7 +162,7 @@ class Wrong(Engines):
         self.assertRegex(done.text, r"(?m)^want: tcp .* sha256=[0-9a-f]{64}")
         self.assertRegex(done.text, r"(?m)^ got: tcp .* sha256=abcd")
         self.assertRegex(done.text, r"(?m)^its bytes are in packets \d+ to \d+ of the trace$")
-        self.assertRegex(done.text, r"(?m)^smaller: flowos-golden shrink \S+ -o small.pcapng --engine .*--seed 3$")
+        self.assertRegex(done.text, r"(?m)^smaller: flowos-golden shrink \S+ \S+ -o small.pcapng --engine .*--seed 3$")
         repeat = re.search(r"(?m)^repeat: flowos-golden (.*)$", done.text).group(1)
         again = common.run(PROGRAM, *shlex.split(repeat))
         self.assertEqual((again.returncode, again.text), (1, done.text))
