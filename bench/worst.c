@@ -45,8 +45,9 @@ static const struct cli_option options[] = {
 static const char more[] =
     "Each case is an attack between packets of innocent sessions. Where it makes sense it has a twin: the same\n"
     "packets in order, or with room for all, or with addresses that nobody chose; the ratio is what a packet costs\n"
-    "beside the twin's. growth is what the process' memory grew by. A packet is held before its cap is looked at:\n"
-    "16 KiB beyond a cap of what is held are within it.\n"
+    "beside the twin's, in processor time. growth is what the process' memory grew by. A packet is held before its cap "
+    "is looked at:\n"
+    "A packet is held before its cap is looked at: 16 KiB beyond a cap of what is held are within it.\n"
     "\n"
     "Exit status: 0 every case holds; 1 memory went beyond a cap, or an innocent stream lacks a byte or has a wrong\n"
     "one; 2 could not run. A ratio above 3 is marked `over` and is no failure: times are noisy.\n"

@@ -25,7 +25,7 @@ enum { WORST_HELD, WORST_HELD_ALONE, WORST_KEPT, WORST_SESSIONS, WORST_WAITING, 
 struct worst_result {
 	const struct worst_case *c;
 	uint64_t packets, attack_packets; /* of a pass; all, and those of the attack */
-	double seconds;                   /* median of a pass */
+	double seconds;                   /* of the processor, median of a pass */
 	double twin_seconds;
 	bool timed, twin; /* which of them there are */
 	bool noisy;
