@@ -158,7 +158,7 @@ int meta_coalesce(struct meta_set *s, struct meta_draw *d)
 {
 	static const uint32_t sizes[] = { 4000, 17000, 65000, 65000, 200000 };
 	uint32_t bytes = sizes[meta_below(d, s->big ? 5 : 4)];
-	uint32_t most = (uint32_t)meta_log(d, 2, 64), far = (uint32_t)meta_log(d, 1, 64);
+	uint32_t most = (uint32_t)meta_log(d, 2, 160), far = (uint32_t)meta_log(d, 1, 256);
 	bool at_first = meta_chance(d, 50);
 	size_t n = s->n;
 	uint32_t *next, *lo, *hi;

@@ -82,13 +82,18 @@ static int make(struct meta_set *s, const struct meta_pkt *p, uint32_t from, uin
 	*out = *p;
 	out->f.data = data;
 	out->f.len = out->f.wire_len = head + len;
-	out->verdict = FOS_PKT_FRAGMENT;
 	out->l4 = (uint16_t)head;
+	out->did |= 1u << META_FRAGMENT;
+	if (from == 0 && !more) { /* an atomic fragment, RFC 6946: a whole packet */
+		out->app = (uint16_t)(head + p->app - p->l4);
+		out->bits &= (uint8_t) ~(v4 ? 0u : META_PLAIN);
+		return 0;
+	}
+	out->verdict = FOS_PKT_FRAGMENT;
 	out->app = 0;
 	out->app_len = 0;
 	out->tcp_flags = 0;
 	out->bits &= (uint8_t) ~(META_PLAIN | META_BAD_SUM);
-	out->did |= 1u << META_FRAGMENT;
 	return 0;
 }
 
