@@ -44,7 +44,7 @@ class Refusals(common.Case):
 
     def test_help_and_version(self):
         self.assertRegex(self.ok(PROGRAM, "--version").text, r"^flowos-golden \d+\.\d+")
-        for command in ([], ["record"], ["verify"], ["shrink"]):
+        for command in ([], ["record"], ["verify"], ["shrink"], ["metamorph"]):
             self.assertIn("usage: flowos-golden", self.ok(PROGRAM, *command, "--help").text)
         self.assertIn("--reorder 20%,depth=100 --dup 5%", self.ok(PROGRAM, "verify", "--help").text)
 
