@@ -6,6 +6,8 @@ engines that are wrong, lack something, crash or hang are told apart. FLOWOS_LON
 import os
 import re
 import shlex
+import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -191,6 +193,29 @@ class Wrong(Engines):
         self.assertIn("within 0.3 s", done.errors)
         self.assertIn("--engine-timeout 300000us", done.text)
         self.assertLess(time.monotonic() - start, 30)
+
+    def test_interrupted(self):
+        """Ended while the engine runs: neither it nor its files are left."""
+        tmp, pid = self.path("tmp"), self.path("pid")
+        os.mkdir(tmp)
+        engine = f"echo $$ >{shlex.quote(pid)}.new && mv {shlex.quote(pid)}.new {shlex.quote(pid)}; sleep 1000; : {{}}"
+        program = subprocess.Popen([os.path.join(common.BIN, PROGRAM), "verify", TRACE, GOLDEN, "--engine", engine],
+                                   env={**os.environ, "TMPDIR": tmp}, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not os.path.exists(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(len(os.listdir(tmp)), 1)
+        program.terminate()
+        self.assertEqual(program.wait(60), -signal.SIGTERM)
+        self.assertEqual(os.listdir(tmp), [])
+        shell = int(self.read(pid))
+        while time.monotonic() < deadline:
+            try:
+                os.kill(shell, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.02)
+        self.fail("the engine runs on")
 
     def test_could_not_be_run(self):
         for engine, says in (("no-such-engine {}", "status 127"), ("echo why >&2; exit 3; : {}", "status 3: why"),
