@@ -192,6 +192,7 @@ static int run_trace(struct meta_suite *s, struct golden_case *c, const char *tr
 		bench_progress_clear(&s->progress);
 		fprintf(stderr, "%s: %s: %s\n", s->program, trace, t.differs);
 		s->failed++;
+		s->as_it_is++;
 		rc = golden_junit_add(&s->junit, t.name, "as it is", 0, t.differs, NULL, NULL);
 	} else {
 		rc = run_cases(s, &t, trace, golden, cases);
@@ -280,8 +281,10 @@ void meta_suite_print(struct meta_suite *s, const char *what)
 		if (s->of_kind[k] || s->skipped[k])
 			printf("%-12s %10" PRIu64 " %12" PRIu64 " %12" PRIu64 "\n", meta_kind_name[k], s->of_kind[k],
 			       s->changed[k], s->skipped[k]);
-	printf("%s: %" PRIu64 " cases hold, %" PRIu64 " do not", what,
-	       s->done - (s->failed < s->done ? s->failed : s->done), s->failed);
+	printf("%s: %" PRIu64 " cases hold, %" PRIu64 " do not", what, s->done - (s->failed - s->as_it_is),
+	       s->failed - s->as_it_is);
+	if (s->as_it_is)
+		printf(", %" PRIu64 " traces differ without any change", s->as_it_is);
 	if (s->errors)
 		printf(", %" PRIu64 " could not be run", s->errors);
 	printf("; %" PRIu64 " packets, %" PRIu64 " lines compared, %.1f s", s->packets, s->lines, seconds);

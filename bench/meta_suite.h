@@ -22,6 +22,7 @@ struct meta_suite {
 	bool one;           /* only case number `number` */
 	uint64_t number;
 	/* So far. */
+	uint64_t as_it_is; /* traces that differ without any change: no case was run; failed has them too */
 	uint64_t traces, done, failed, errors, idle, packets, lines;
 	uint64_t of_kind[META_KINDS], changed[META_KINDS], skipped[META_KINDS];
 	uint64_t conflicted, ambiguous, left_out, reused;
