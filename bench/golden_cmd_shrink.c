@@ -288,7 +288,7 @@ static int write_all(struct shrink_cmd *m, const struct amount *was)
 
 static int shrink_trace(struct shrink_cmd *m, const char *path, const char *golden)
 {
-	struct sigaction act = { .sa_handler = on_interrupt };
+	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, before;
 	struct amount was;
 	int rc;
 
@@ -307,11 +307,11 @@ static int shrink_trace(struct shrink_cmd *m, const char *path, const char *gold
 	rc = first_run(m);
 	if (rc >= 0)
 		return rc;
-	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGINT, &act, &before);
 	if (shrink_all(&m->shrink))
 		return cli_fail(&m->c.program, "%s", m->ask.err[0] ? m->ask.err : "no memory");
 	bench_progress_clear(&m->progress);
-	signal(SIGINT, SIG_DFL);
+	sigaction(SIGINT, &before, NULL);
 	return write_all(m, &was);
 }
 

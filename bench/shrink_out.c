@@ -13,7 +13,10 @@
 #include <flowos/pcapng_writer.h>
 #include <flowos/seq.h>
 
-enum { NOTE = FOS_DECISION_TEXT + 512 };
+enum {
+	NOTE = FOS_DECISION_TEXT + 512,
+	LISTED = 64, /* packets: more of them tell nobody anything */
+};
 
 static const struct shrink_packet *packet_of(const struct shrink_out *o, const struct shrink_item *item)
 {
@@ -222,7 +225,7 @@ void shrink_list(const struct shrink_out *o, FILE *f)
 	uint32_t conv = SHRINK_NONE;
 	char text[128], note[NOTE], name[SHRINK_NAME];
 
-	for (size_t i = 0; i < seen->n; i++) {
+	for (size_t i = 0; i < seen->n && i < LISTED; i++) {
 		const struct shrink_item *item = &o->cand->item[seen->v[i].num - 1];
 		const struct shrink_packet *k = packet_of(o, item);
 		const char *side = " ";
@@ -242,4 +245,6 @@ void shrink_list(const struct shrink_out *o, FILE *f)
 		        ((double)seen->v[i].ts_ns - (double)seen->v[0].ts_ns) / 1e9, side, text,
 		        note + strlen("flowos: "));
 	}
+	if (seen->n > LISTED)
+		fprintf(f, "  and %zu more\n", seen->n - LISTED);
 }

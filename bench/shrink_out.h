@@ -30,7 +30,7 @@ int shrink_write_before(const struct shrink_out *o, const char *path, const char
 /* What must come of `small`, a file that was written. */
 int shrink_write_golden(const struct shrink_out *o, const char *small, const char *path, char *err, size_t errlen);
 
-/* One line for each packet that the engine saw. */
+/* One line for each packet that the engine saw; the first 64. */
 void shrink_list(const struct shrink_out *o, FILE *f);
 
 #endif

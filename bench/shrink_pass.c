@@ -386,7 +386,7 @@ int shrink_pass_hole_wait(struct shrink *s)
 	for (size_t i = 0; !s->keep_hole_wait && !s->ended && rc == 0 && i < sizeof(lower) / sizeof(*lower); i++) {
 		struct shrink_cand c;
 
-		if (lower[i] >= s->now.hole_packets || s->now.hole_packets > 1024)
+		if (lower[i] >= s->now.hole_packets)
 			break;
 		rc = shrink_cand_copy(&c, &s->now);
 		if (rc)

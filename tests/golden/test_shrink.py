@@ -72,10 +72,10 @@ def fail_anyway(suite):
 
 
 def hardest(found):
-    """Those with the most packets first; impaired ones first among equals."""
-    def rank(arguments):
-        return -os.path.getsize(arguments[0]), len(arguments) == 2, arguments
-    return sorted(found, key=rank)
+    """Those with the most packets first. A trace that fails without an impairment is said to fail under all of them."""
+    clean = [arguments[:2] for arguments in found if len(arguments) == 2]
+    found = [arguments for arguments in found if len(arguments) == 2 or arguments[:2] not in clean]
+    return sorted(found, key=lambda arguments: (-os.path.getsize(arguments[0]), arguments))
 
 
 def records(path):
