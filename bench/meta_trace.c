@@ -133,7 +133,7 @@ static int judge_patience(struct meta_trace *t, const struct bench_golden *clean
                           size_t errlen)
 {
 	struct bench_engine_opts patient = t->opts;
-	const struct golden_engine ours = { NULL };
+	const struct golden_engine ours = { .command = NULL };
 	struct bench_golden lines;
 	int rc;
 

@@ -26,7 +26,7 @@ struct opened {
 	struct meta_trace t;
 };
 
-static const struct golden_engine ours = { NULL };
+static const struct golden_engine ours = { .command = NULL };
 
 static void open_trace(struct opened *o, const char *name)
 {

@@ -19,7 +19,7 @@
 
 enum { CASES = 150 };
 
-static const struct golden_engine ours = { NULL };
+static const struct golden_engine ours = { .command = NULL };
 
 static struct bench_trace trace;
 static struct bench_golden golden;
