@@ -16,7 +16,7 @@ import importlib
 import json
 import os
 import shlex
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -346,8 +346,13 @@ def work(arguments):
     return runs, engines, [profile for profile, _ in profiles]
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
     parser, arguments = parse()
+    signal.signal(signal.SIGTERM, interrupt)  # so that temporary folders go
     if arguments.rules:
         for kind, name, text in classify.RULES:
             print(f"{kind:12} {name:14} {text}")
@@ -370,6 +375,9 @@ def main():
     except (streams.Failed, OSError, ValueError) as error:
         print(f"differential.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("differential.py: interrupted; nothing was written", file=sys.stderr)
+        return 130
     for engine in engines:
         total, failed, _ = add_up(runs, engine.name)
         if engine.name in arguments.must_hold.split(",") and (failed or total["error"] or total["missing"]):
