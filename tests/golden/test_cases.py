@@ -37,6 +37,8 @@ IMPAIRED = (["--reorder", "20%,depth=100", "--dup", "5%"], ["--loss", "5%,burst=
             ["--truncate", "5%", "--delay", "1ms,jitter=20ms"])
 POLICIES = ("bsd", "first", "last", "linux", "solaris")
 SAMPLE = len(CASES) if common.LONG else 10 if common.SANITIZE else 40
+BUGGY = os.path.join(os.path.dirname(common.BIN), "tests", "bugs", "flowos-golden")
+NOT_SHOWN = ("cap", "crash")  # the cases reach no cap; what crashes writes no streams
 SCRIPT = [sys.executable, os.path.join(common.TRACES, "cases.py")]
 
 
@@ -99,6 +101,22 @@ class Cases(common.Case):
                               *options)
             print(" ".join(options), done.text)
             self.assertEqual((done.returncode, done.errors), (0, ""), f"{options}: {done.text}")
+
+    def test_bugs_are_found(self):
+        """Each bug put into the engine on purpose (engine/bug.h) fails cases as they are, without any impairment."""
+        if not os.path.exists(BUGGY):
+            self.skipTest("no engine with bugs was built")
+        listed = subprocess.run([BUGGY], env={**os.environ, "FLOWOS_BUG": "list"}, capture_output=True, text=True,
+                                check=False).stdout
+        names = [line.split()[0] for line in listed.splitlines() if line.split()[0] not in NOT_SHOWN]
+        self.assertGreater(len(names), 7)
+        for name in names:
+            done = subprocess.run([BUGGY, "verify", "--suite", FOLDER, "--seeds", "1-1"], timeout=common.SECONDS,
+                                  env={**os.environ, "FLOWOS_BUG": name}, capture_output=True, text=True, check=False)
+            found = [line for line in done.stdout.splitlines() if line.startswith("repeat: ") and " --" not in line]
+            print(f"bug {name}: {len(found)} cases fail as they are")
+            self.assertEqual(done.returncode, 1, f"{name}: {done.stdout[-500:]}")
+            self.assertGreater(len(found), 0, name)
 
     def test_oracle(self):
         for name in CASES:
