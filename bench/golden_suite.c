@@ -75,10 +75,9 @@ static void put_engine(FILE *f, const struct golden_suite *s)
 		fprintf(f, " --engine-lacks %s", golden_engine_lacks_text(s->engine->lacks, words, sizeof(words)));
 }
 
-/* The line that repeats a check, and, for another engine, the one that makes it smaller; for the caller to free. NULL: no memory. */
+/* The line that repeats a check, and the one that makes it smaller; for the caller to free. NULL: no memory. */
 static char *repeat_lines(const struct golden_suite *s, const char *trace, const char *golden, const char *options)
 {
-	bool other = s->engine && s->engine->command;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -94,7 +93,7 @@ static char *repeat_lines(const struct golden_suite *s, const char *trace, const
 		fprintf(f, " --reference model");
 	put_given(f, s->given);
 	fprintf(f, "%s%s\n", *options ? " " : "", options);
-	if (other && strcmp(trace, "-") != 0) {
+	if (strcmp(trace, "-") != 0) {
 		fprintf(f, "smaller: flowos-golden shrink ");
 		bench_shell_word(f, trace);
 		fputc(' ', f);
