@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * held.c: see held.h. A red-black tree over pieces that do not overlap; a piece remembers the segment that it came in,
- * so that the policy compares segments as they were sent.
+ * held.c: see held.h.
  */
 #include "held.h"
 
@@ -9,286 +8,351 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <flowos/frag.h>
+_Static_assert(sizeof(struct fos__held) <= 320, "what the smallest hole costs");
 
-static int seg_cmp(const struct fos__seg *a, const struct fos__seg *b)
+/* ---- which holds the most ------------------------------------------------------------------------------------------ */
+
+static void leave_class(struct fos__held *h)
 {
-	return (a->from > b->from) - (a->from < b->from);
+	struct fos__store *st = h->pieces.store;
+
+	*h->same_link = h->same;
+	if (h->same)
+		h->same->same_link = h->same_link;
+	if (!st->by_size[h->size_class])
+		st->classes &= ~(UINT64_C(1) << h->size_class);
 }
 
-RB_GENERATE_INTERNAL(fos__seg_tree, fos__seg, node, seg_cmp, static __attribute__((unused)))
-
-/* Where `p`, a pointer into the old bytes of a packet, is in the new ones. */
-static const uint8_t *moved(const uint8_t *p, const struct fos_frame *f, const uint8_t *to)
+static void enter_class(struct fos__held *h, unsigned k)
 {
-	if (!p)
-		return NULL;
-	if (p >= f->data && p <= f->data + f->len)
-		return to + (p - f->data);
-	return to + f->len + (p - f->ext);
+	struct fos__store *st = h->pieces.store;
+
+	h->size_class = (uint8_t)k;
+	h->same = st->by_size[k];
+	h->same_link = &st->by_size[k];
+	if (h->same)
+		h->same->same_link = &h->same;
+	st->by_size[k] = h;
+	st->classes |= UINT64_C(1) << k;
 }
 
-/* Makes *to a copy of *from that outlives the batch. */
-static int pkt_keep(struct fos_pkt *to, const struct fos_pkt *from)
+static unsigned class_of(const struct fos__held *h)
 {
-	const struct fos_frame *f = &from->f;
-
-	*to = *from;
-	if (from->buf) {
-		fos_buf_get(from->buf);
-		if (!(f->flags & FOS_FRAME_STABLE)) {
-			to->f.data = to->f.ext = NULL;
-			to->f.len = to->f.ext_len = 0;
-		}
-		return 0;
-	}
-	if (f->flags & FOS_FRAME_STABLE)
-		return 0;
-	struct fos_buf *b = fos_buf_new(f->len + f->ext_len);
-
-	if (!b)
-		return -ENOMEM;
-	memcpy(b->bytes, f->data, f->len);
-	if (f->ext_len)
-		memcpy(b->bytes + f->len, f->ext, f->ext_len);
-	to->buf = b;
-	to->ip = moved(from->ip, f, b->bytes);
-	to->app = moved(from->app, f, b->bytes);
-	to->ip_len = b->len - (uint32_t)(to->ip - b->bytes);
-	to->f.data = b->bytes;
-	to->f.len = b->len;
-	to->f.ext = NULL;
-	to->f.ext_len = 0;
-	to->f.flags |= FOS_FRAME_STABLE;
-	return 0;
+	return 63u - (unsigned)__builtin_clzll(fos__held_bytes(h));
 }
 
-struct fos__seg *fos__seg_new(const struct fos_pkt *pkt, const uint8_t *data, uint32_t len)
+void fos__held_sort(struct fos__held *h)
 {
-	struct fos__seg *s = malloc(sizeof(*s));
+	unsigned k = class_of(h);
 
-	if (!s)
-		return NULL;
-	memset(&s->span, 0, sizeof(s->span));
-	if (pkt_keep(&s->pkt, pkt)) {
-		free(s);
-		return NULL;
-	}
-	/* The data lies in the payload, or (at levels below) between the IP header and its end. */
-	if (pkt->app && data >= pkt->app && data <= pkt->app + pkt->app_len)
-		s->span.data = s->pkt.app + (data - pkt->app);
-	else
-		s->span.data = s->pkt.ip + (data - pkt->ip);
-	s->span.len = len;
-	s->span.pkt = &s->pkt;
-	return s;
-}
-
-void fos__seg_free(struct fos__seg *s)
-{
-	if (!s)
+	if (k == h->size_class)
 		return;
-	fos_buf_put(s->pkt.buf);
-	free(s);
+	leave_class(h);
+	enter_class(h, k);
 }
 
-size_t fos__seg_bytes(const struct fos__seg *s)
+struct fos__held *fos__held_most(const struct fos__store *st)
 {
-	return sizeof(*s) + 16 + (s->pkt.buf ? s->pkt.buf->len + sizeof(struct fos_buf) : 0);
+	return st->classes ? st->by_size[63 - __builtin_clzll(st->classes)] : NULL;
 }
 
-struct fos__held *fos__held_new(void)
-{
-	struct fos__held *h = calloc(1, sizeof(*h));
+/* ---- the set ------------------------------------------------------------------------------------------------------- */
 
-	if (h)
-		RB_INIT(&h->tree);
+struct fos__held *fos__held_new(struct fos__store *st, struct fos_session *s, int side)
+{
+	struct fos__held *h = fos__pool_take(&st->held);
+
+	if (!h)
+		return NULL;
+	fos__pieces_init(&h->pieces, st);
+	h->kept = 0;
+	h->since_ns = 0;
+	h->since_pkts = 0;
+	h->side = (uint8_t)side;
+	h->session = s;
+	enter_class(h, class_of(h));
 	return h;
 }
 
-size_t fos__held_free(struct fos__held *h)
+void fos__held_free(struct fos__held *h)
 {
-	size_t bytes = h->bytes;
-	struct fos__seg *s;
-
-	while ((s = fos__held_pop(h)))
-		fos__seg_free(s);
-	free(h);
-	return bytes;
+	for (struct fos__cursor c = fos__pieces_first(&h->pieces); c.leaf; fos__cursor_next(&c))
+		fos__origin_put(fos__cursor_rest(c)->origin);
+	fos__pieces_clear(&h->pieces);
+	leave_class(h);
+	fos__pool_give(h);
 }
 
-struct fos__seg *fos__held_next(struct fos__seg *s)
+/* One piece more refers to `o`, or one less: the reference itself is somebody else's. */
+static void count_in(struct fos__held *h, struct fos__origin *o)
 {
-	return RB_NEXT(fos__seg_tree, , s);
+	if (o->pieces++ == 0)
+		h->kept += o->bytes;
 }
 
-void fos__held_take(struct fos__held *h, struct fos__seg *s)
+static void count_out(struct fos__held *h, struct fos__origin *o)
 {
-	if (h->first == s)
-		h->first = RB_NEXT(fos__seg_tree, &h->tree, s);
-	if (h->last == s)
-		h->last = RB_PREV(fos__seg_tree, &h->tree, s);
-	RB_REMOVE(fos__seg_tree, &h->tree, s);
-	h->count--;
-	h->bytes -= fos__seg_bytes(s);
+	if (--o->pieces == 0)
+		h->kept -= o->bytes;
 }
 
-struct fos__seg *fos__held_pop(struct fos__held *h)
+void fos__held_fetch(struct fos__fetch *f, unsigned n)
 {
-	struct fos__seg *s = h->first;
+	const struct fos__origin *o[FOS_BATCH_MAX];
+	struct fos__cursor c[FOS_BATCH_MAX];
 
-	if (s)
-		fos__held_take(h, s);
-	return s;
-}
-
-static void add(struct fos__held *h, struct fos__seg *s)
-{
-	RB_INSERT(fos__seg_tree, &h->tree, s);
-	if (!h->first || s->from < h->first->from)
-		h->first = s;
-	if (!h->last || s->from > h->last->from)
-		h->last = s;
-	h->count++;
-	h->bytes += fos__seg_bytes(s);
-}
-
-void fos__held_put(struct fos__held *h, struct fos__seg *s)
-{
-	add(h, s);
-}
-
-/* Adds a piece of the new segment; *kept is the first one that went in, whose copy of the packet the others share. */
-static int add_piece(struct fos__held *h, const struct fos__insert *in, uint64_t from, uint64_t to,
-                     const struct fos__seg **kept, unsigned *added)
-{
-	const struct fos_pkt *pkt = *kept ? &(*kept)->pkt : in->pkt;
-	const uint8_t *data = *kept ? (*kept)->span.data + (from - (*kept)->from) : in->data + (from - in->from);
-	struct fos__seg *s = fos__seg_new(pkt, data, (uint32_t)(to - from));
-
-	if (!s)
-		return -ENOMEM;
-	if (!*kept)
-		*kept = s;
-	s->from = from;
-	s->to = to;
-	s->o_from = in->o_from;
-	s->o_to = in->o_to;
-	s->held_ns = in->held_ns;
-	s->first = in->first && *added == 0;
-	s->stamped = in->ack >= from;
-	s->stamp_ns = in->now_ns;
-	s->stamp_pkts = in->pkts;
-	add(h, s);
-	(*added)++;
-	return 0;
-}
-
-/* `o` goes; where it was the first piece of its packet, the next one of that packet is now. */
-static void pass_on_first(struct fos__seg *o)
-{
-	uint64_t end = o->o_to, id = o->pkt.id;
-
-	for (struct fos__seg *s = o->first ? fos__held_next(o) : NULL; s && s->from < end; s = fos__held_next(s)) {
-		if (s->pkt.id == id) {
-			s->first = true;
-			return;
-		}
+	for (unsigned i = 0; i < n; i++) {
+		f[i].leaf = f[i].held ? fos__pieces_fetch_leaf(&f[i].held->pieces, f[i].pos) : NULL;
+		if (!f[i].leaf)
+			f[i].held = NULL;
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (f[i].held)
+			c[i] = fos__pieces_fetch_place(f[i].leaf, f[i].pos);
+	for (unsigned i = 0; i < n; i++)
+		o[i] = f[i].held ? fos__pieces_fetch_origin(c[i], f[i].pos) : NULL;
+	for (unsigned i = 0; i < n; i++)
+		if (o[i])
+			__builtin_prefetch(fos__piece_data(o[i], f[i].pos));
 }
 
-/* Takes [from, to) away from `o`, which holds it. */
-static int cut(struct fos__held *h, struct fos__seg *o, uint64_t from, uint64_t to)
+/* ---- insertion ----------------------------------------------------------------------------------------------------- */
+
+static struct fos__origin *new_origin(struct fos__held *h, const struct fos__insert *in)
 {
-	if (o->to > to && o->from < from) {
-		struct fos__seg *right = fos__seg_new(&o->pkt, o->span.data + (to - o->from), (uint32_t)(o->to - to));
+	struct fos__origin *o = fos__origin_new(h->pieces.store, in->pkt);
 
-		if (!right)
-			return -ENOMEM;
-		right->from = to;
-		right->to = o->to;
-		right->o_from = o->o_from;
-		right->o_to = o->o_to;
-		right->held_ns = o->held_ns;
-		right->stamped = o->stamped;
-		right->stamp_ns = o->stamp_ns;
-		right->stamp_pkts = o->stamp_pkts;
-		right->first = false;
-		o->to = from;
-		o->span.len = (uint32_t)(from - o->from);
-		add(h, right);
-	} else if (o->to > to) { /* a prefix goes: the order among its neighbours stays */
-		o->span.data += to - o->from;
-		o->span.len = (uint32_t)(o->to - to);
-		o->from = to;
-	} else if (o->from < from) {
-		o->to = from;
-		o->span.len = (uint32_t)(from - o->from);
-	} else {
-		pass_on_first(o);
-		fos__held_take(h, o);
-		fos__seg_free(o);
-	}
-	return 0;
-}
-
-/* The first held piece that ends behind `pos`. */
-static struct fos__seg *first_behind(struct fos__held *h, uint64_t pos)
-{
-	struct fos__seg key, *s, *prev;
-
-	if (!h->last || h->last->to <= pos)
+	if (!o)
 		return NULL;
-	key.from = pos;
-	s = RB_NFIND(fos__seg_tree, &h->tree, &key);
-	prev = s ? RB_PREV(fos__seg_tree, &h->tree, s) : h->last;
-	return prev && prev->to > pos ? prev : s;
+	o->data = fos__origin_at(o, in->pkt, in->data - (in->from - in->o_from));
+	o->o_from = in->o_from;
+	o->o_to = in->o_to;
+	o->held_ns = in->held_ns;
+	return o;
+}
+
+/* Adds [from, to) of the new segment before *c, which then is the place behind it. *o: its origin, made for the first piece. */
+static int add_piece(struct fos__held *h, struct fos__cursor *c, const struct fos__insert *in, uint64_t from,
+                     uint64_t to, struct fos__origin **o)
+{
+	bool stamped = in->ack >= from;
+
+	if (!*o && !(*o = new_origin(h, in)))
+		return -ENOMEM;
+	struct fos__piece x = { .from = from,
+		                .len = (uint32_t)(to - from),
+		                .origin = *o,
+		                .stamp_ns = stamped ? in->now_ns : FOS_UNSTAMPED,
+		                .stamp_pkts = in->pkts };
+
+	if (fos__pieces_insert(&h->pieces, c, &x))
+		return -ENOMEM;
+	(*o)->refs++;
+	count_in(h, *o);
+	fos__cursor_next(c);
+	return 0;
+}
+
+/* Takes [from, to) away from the piece at *c, which then is the place where a new piece for it belongs. */
+static int cut(struct fos__held *h, struct fos__cursor *c, uint64_t from, uint64_t to)
+{
+	uint64_t p_from = fos__cursor_from(*c), p_to = fos__cursor_to(*c);
+	struct fos__piece_rest *r = fos__cursor_rest(*c);
+	struct fos__origin *o = r->origin;
+
+	if (p_from < from && p_to > to) {
+		struct fos__piece right = { .from = to,
+			                    .len = (uint32_t)(p_to - to),
+			                    .origin = o,
+			                    .stamp_ns = r->stamp_ns,
+			                    .stamp_pkts = r->stamp_pkts };
+
+		r->len = (uint32_t)(from - p_from);
+		fos__cursor_next(c);
+		if (fos__pieces_insert(&h->pieces, c, &right))
+			return -ENOMEM;
+		o->refs++;
+		count_in(h, o);
+	} else if (p_from < from) {
+		r->len = (uint32_t)(from - p_from);
+		fos__cursor_next(c);
+	} else if (p_to > to) {
+		fos__pieces_narrow(&h->pieces, *c, to, (uint32_t)(p_to - to));
+	} else {
+		fos__pieces_erase(&h->pieces, c);
+		count_out(h, o);
+		fos__origin_put(o);
+	}
+	return 0;
+}
+
+static bool differ(const uint8_t *a, const uint8_t *b, uint64_t len)
+{
+	return a != b && memcmp(a, b, len) != 0;
+}
+
+static int insert(struct fos__held *h, const struct fos__insert *in, uint32_t *conflicts, struct fos__origin **mine)
+{
+	struct fos__cursor c = fos__pieces_seek(&h->pieces, in->from);
+	uint64_t piece = in->from; /* start of the piece of the new segment that nobody has contested so far */
+
+	while (c.leaf && fos__cursor_from(c) < in->to) {
+		const struct fos__origin *o = fos__cursor_rest(c)->origin;
+		uint64_t from = fos__cursor_from(c), to = fos__cursor_to(c);
+
+		if (from < in->from)
+			from = in->from;
+		if (to > in->to)
+			to = in->to;
+		*conflicts += differ(fos__piece_data(o, from), in->data + (from - in->from), to - from);
+		if (fos_overlap_new_wins(in->policy, o->o_from, o->o_to, in->o_from, in->o_to)) {
+			if (cut(h, &c, from, to))
+				return -ENOMEM;
+			continue;
+		}
+		if (piece < from && add_piece(h, &c, in, piece, from, mine))
+			return -ENOMEM;
+		piece = to;
+		fos__cursor_next(&c);
+	}
+	return piece < in->to ? add_piece(h, &c, in, piece, in->to, mine) : 0;
 }
 
 int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t *conflicts, unsigned *added)
 {
-	const struct fos__seg *kept = NULL;
-	uint64_t piece = in->from; /* start of the piece of the new segment that nobody has contested so far */
-	struct fos__seg *o = first_behind(h, in->from), *next;
-	int err;
+	struct fos__origin *mine = NULL;
+	int err = insert(h, in, conflicts, &mine);
 
-	*added = 0;
-	for (; o && o->from < in->to; o = next) {
-		uint64_t from = o->from > in->from ? o->from : in->from;
-		uint64_t to = o->to < in->to ? o->to : in->to;
-
-		next = RB_NEXT(fos__seg_tree, &h->tree, o);
-		if (memcmp(o->span.data + (from - o->from), in->data + (from - in->from), to - from) != 0)
-			(*conflicts)++;
-		if (fos_overlap_new_wins(in->policy, o->o_from, o->o_to, in->o_from, in->o_to)) {
-			err = cut(h, o, from, to);
-			if (err)
-				return err;
-			continue;
-		}
-		if (piece < from) {
-			err = add_piece(h, in, piece, from, &kept, added);
-			if (err)
-				return err;
-		}
-		piece = to;
-	}
-	return piece < in->to ? add_piece(h, in, piece, in->to, &kept, added) : 0;
+	*added = mine ? mine->pieces : 0;
+	if (mine)
+		fos__origin_put(mine);
+	return err;
 }
 
 void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t pkts, uint64_t now_ns)
 {
-	struct fos__seg key, *s;
-
-	if (!h->first || h->first->from > ack || h->last->from <= was)
+	if (!h->pieces.count || fos__held_least(h) > ack)
 		return;
-	key.from = was + 1;
-	for (s = RB_NFIND(fos__seg_tree, &h->tree, &key); s && s->from <= ack;
-	     s = RB_NEXT(fos__seg_tree, &h->tree, s)) {
-		if (s->stamped)
+	for (struct fos__cursor c = fos__pieces_seek(&h->pieces, was); c.leaf && fos__cursor_from(c) <= ack;
+	     fos__cursor_next(&c)) {
+		struct fos__piece_rest *r = fos__cursor_rest(c);
+
+		if (r->stamp_ns != FOS_UNSTAMPED || fos__cursor_from(c) <= was)
 			continue;
-		s->stamped = true;
-		s->stamp_pkts = pkts;
-		s->stamp_ns = now_ns;
+		r->stamp_ns = now_ns;
+		r->stamp_pkts = pkts;
 	}
+}
+
+/* ---- taking out ---------------------------------------------------------------------------------------------------- */
+
+unsigned fos__held_pop(struct fos__held *h, uint64_t next, struct fos__piece *out)
+{
+	unsigned n = fos__pieces_pop(&h->pieces, next, out, FOS_HELD_RUN);
+
+	for (unsigned i = 0; i < n; i++)
+		count_out(h, out[i].origin);
+	return n;
+}
+
+size_t fos__held_take(struct fos__held *h, uint64_t from, uint64_t to, struct fos__piece **out, int *err)
+{
+	struct fos__cursor first = fos__pieces_seek(&h->pieces, from), c;
+	size_t n = 0;
+
+	*out = NULL;
+	*err = 0;
+	if (first.leaf && fos__cursor_from(first) < from)
+		fos__cursor_next(&first);
+	for (c = first; c.leaf && fos__cursor_from(c) <= to; fos__cursor_next(&c))
+		n++;
+	if (n == 0)
+		return 0;
+	*out = malloc(n * sizeof(**out));
+	if (!*out) {
+		*err = -ENOMEM;
+		return 0;
+	}
+	c = first;
+	for (size_t i = 0; i < n; i++) {
+		const struct fos__piece_rest *r = fos__cursor_rest(c);
+
+		(*out)[i] = (struct fos__piece){ .from = fos__cursor_from(c),
+			                         .stamp_ns = r->stamp_ns,
+			                         .origin = r->origin,
+			                         .len = r->len,
+			                         .stamp_pkts = r->stamp_pkts };
+		count_out(h, r->origin);
+		fos__pieces_erase(&h->pieces, &c);
+	}
+	return n;
+}
+
+void fos__held_cut_front(struct fos__held *h, uint64_t pos)
+{
+	struct fos__cursor c = fos__pieces_first(&h->pieces);
+	uint64_t to = fos__cursor_to(c);
+
+	if (to > pos) {
+		fos__pieces_narrow(&h->pieces, c, pos, (uint32_t)(to - pos));
+		return;
+	}
+	struct fos__origin *o = fos__cursor_rest(c)->origin;
+
+	fos__pieces_erase(&h->pieces, &c);
+	count_out(h, o);
+	fos__origin_put(o);
+}
+
+/* The origin for pieces of `o` that move: the same, or, where others stay behind, a second one. */
+static struct fos__origin *heir_of(struct fos__held *h, struct fos__origin *o, uint64_t shift)
+{
+	struct fos__origin *n = o;
+
+	if (o->pieces) {
+		n = fos__origin_new(h->pieces.store, &o->pkt);
+		if (!n)
+			return NULL;
+		n->data = fos__origin_at(n, &o->pkt, o->data);
+		n->held_ns = o->held_ns;
+	} else {
+		n->refs++;
+	}
+	n->shown = false;
+	n->o_to = o->o_to + shift;
+	n->o_from = o->o_from + shift;
+	return n;
+}
+
+/* Until the last loop all origins stay: each refers to its heir, and both are held once more than they have pieces. */
+size_t fos__held_put(struct fos__held *h, struct fos__piece *x, size_t n, uint64_t shift)
+{
+	struct fos__cursor end;
+	size_t done = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!x[i].origin->heir)
+			x[i].origin->heir = heir_of(h, x[i].origin, shift);
+	for (size_t i = 0; i < n; i++) {
+		struct fos__piece y = x[i];
+
+		y.origin = x[i].origin->heir;
+		y.from += shift;
+		y.stamp_ns = FOS_UNSTAMPED;
+		end = (struct fos__cursor){ .leaf = NULL };
+		if (!y.origin || fos__pieces_insert(&h->pieces, &end, &y))
+			continue;
+		y.origin->refs++;
+		count_in(h, y.origin);
+		done++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct fos__origin *o = x[i].origin, *heir = o->heir;
+
+		o->heir = NULL;
+		if (heir)
+			fos__origin_put(heir);
+		fos__origin_put(o);
+	}
+	return done;
 }

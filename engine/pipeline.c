@@ -207,7 +207,7 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 				head = least_head(s, side, i);
 				fos__queue_trim(q, head);
 			}
-			if (q->first && fos__queue_keep(q, head)) {
+			if (q->first && fos__queue_keep(w, q, head)) {
 				shorten_views(s, side, i);
 				w->st.no_memory++;
 				w->batch_err = -ENOMEM;

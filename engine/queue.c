@@ -69,6 +69,21 @@ static void push_span(struct fos_worker *w, struct fos__queue *q, const struct f
 	append(q, sp, flags);
 }
 
+/* What was held: the span lasts longer than the batch, and has the reference. */
+static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__origin *o, const uint8_t *data,
+                      uint32_t len, uint32_t flags)
+{
+	struct fos_span *sp = fos__span_new(&w->store, o, data, len);
+
+	if (!sp) {
+		w->st.no_memory++;
+		w->batch_err = -ENOMEM;
+		add_gap(q, len, FOS_GAP_CAP);
+		return;
+	}
+	append(q, sp, flags | FOS_SPAN_OWN);
+}
+
 /* A level at or below the transport header: the packet's bytes from there to its end. */
 static void push_below(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *start)
 {
@@ -126,15 +141,15 @@ static void push_level(struct fos_worker *w, struct fos__queue *q, const struct 
 }
 
 void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-                     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg)
+                     const uint8_t *data, uint32_t len, bool first, struct fos__origin *origin)
 {
 	const struct fos__flow *f = s->flow;
 	const uint8_t *start[FOS_LEVELS_MAX];
 	bool others = f->n_queues > 1 || (f->n_queues == 1 && f->level[f->queue_level[0]].kind != FOS_LEVEL_APP);
-	bool taken = false;
 
 	if (f->n_queues == 0) {
-		fos__seg_free(seg);
+		if (origin)
+			fos__origin_put(origin);
 		return;
 	}
 	if (others)
@@ -145,19 +160,15 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 
 		if (l->kind != FOS_LEVEL_APP) {
 			push_level(w, q, l, p, data, len, first, start[f->queue_level[i]]);
-		} else if (seg) {
-			append(q, &seg->span, FOS_SPAN_SEG | (first ? FOS_SPAN_PKT : 0));
-			taken = true;
+		} else if (origin) {
+			push_kept(w, q, origin, data, len, first ? FOS_SPAN_PKT : 0);
+			origin = NULL;
 		} else {
 			push_span(w, q, p, data, len, first ? FOS_SPAN_PKT : 0);
 		}
 	}
-	if (seg && !taken) { /* only levels below are read: their spans point into the segment's packet */
-		struct fos__queue *q = fos__queue_of(s, side, 0);
-
-		seg->span.len = 0;
-		append(q, &seg->span, FOS_SPAN_SEG);
-	}
+	if (origin) /* only levels below are read: their spans point into its packet */
+		push_kept(w, fos__queue_of(s, side, 0), origin, data, 0, 0);
 	fos__worker_touch(w, s, side);
 }
 
@@ -222,8 +233,8 @@ static void drop(struct fos__queue *q, struct fos_span *sp)
 	q->spans--;
 	if (sp->flags & FOS_SPAN_GAP)
 		q->gaps--;
-	if (sp->flags & FOS_SPAN_SEG)
-		fos__seg_free((struct fos__seg *)sp);
+	if (sp->flags & FOS_SPAN_OWN)
+		fos__span_free(sp);
 }
 
 void fos__queue_trim(struct fos__queue *q, uint64_t head)
@@ -258,7 +269,22 @@ static void cut_off(struct fos__queue *q, struct fos_span *sp, uint64_t head)
 	q->tail = end;
 }
 
-int fos__queue_keep(struct fos__queue *q, uint64_t head)
+/* A span that lasts, in the place of `sp`. */
+static struct fos_span *keep(struct fos_worker *w, const struct fos_span *sp)
+{
+	struct fos__origin *o = sp->pkt ? fos__origin_new(&w->store, sp->pkt) : NULL;
+	struct fos_span *n = o ? fos__span_new(&w->store, o, fos__origin_at(o, sp->pkt, sp->data), sp->len) : NULL;
+
+	if (!n)
+		return NULL;
+	n->next = sp->next;
+	n->prev = sp->prev;
+	n->off = sp->off;
+	n->flags = sp->flags | FOS_SPAN_OWN;
+	return n;
+}
+
+int fos__queue_keep(struct fos_worker *w, struct fos__queue *q, uint64_t head)
 {
 	struct fos_span *sp = q->last;
 
@@ -267,26 +293,16 @@ int fos__queue_keep(struct fos__queue *q, uint64_t head)
 	for (struct fos_span *next; sp; sp = next) {
 		next = sp->next;
 		sp->flags |= FOS_SPAN_KEPT;
-		if (sp->flags & FOS_SPAN_SEG)
+		if (sp->flags & FOS_SPAN_OWN)
 			continue;
-		struct fos__seg *seg = sp->pkt ? fos__seg_new(sp->pkt, sp->data, sp->len) : NULL;
+		struct fos_span *n = keep(w, sp);
 
-		if (!seg) {
+		if (!n) {
 			cut_off(q, sp, head);
 			return -ENOMEM;
 		}
-		seg->span.next = sp->next;
-		seg->span.prev = sp->prev;
-		seg->span.off = sp->off;
-		seg->span.flags = sp->flags | FOS_SPAN_SEG;
-		if (sp->prev)
-			sp->prev->next = &seg->span;
-		else
-			q->first = &seg->span;
-		if (sp->next)
-			sp->next->prev = &seg->span;
-		else
-			q->last = &seg->span;
+		*(n->prev ? &n->prev->next : &q->first) = n;
+		*(n->next ? &n->next->prev : &q->last) = n;
 	}
 	return 0;
 }

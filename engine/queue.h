@@ -3,7 +3,7 @@
  * queue.h: the bytes of one direction at one level that some module has not released yet, and each module's view of
  * them. Internal.
  *
- * Spans of this batch lie in the worker's arena; what is still needed after it becomes a segment (fos__queue_keep).
+ * Spans of this batch lie in the worker's arena; what is still needed after it moves to one that lasts (fos__queue_keep).
  */
 #ifndef FOS_QUEUE_H
 #define FOS_QUEUE_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "flow.h"
-#include "held.h"
+#include "origin.h"
 #include "session.h"
 
 struct fos_worker;
@@ -20,7 +20,7 @@ struct fos_worker;
 /* Beside enum fos_span_flag. */
 enum fos__span_flag {
 	FOS_SPAN_GAP = 1u << 8,   /* there is a gap before it */
-	FOS_SPAN_SEG = 1u << 9,   /* it is the head of a struct fos__seg */
+	FOS_SPAN_OWN = 1u << 9,   /* it is of fos__span_new, not of the batch's arena */
 	FOS_SPAN_KEPT = 1u << 10, /* it outlives its batch, and so do all before it */
 	FOS_SPAN_WHY = 16,        /* enum fos_gap_why, shifted by this */
 };
@@ -84,10 +84,10 @@ static inline struct fos__queue *fos__view_queue(const struct fos_stream *v)
 /* Sets up the queues and views of a new session, whose memory is zero. */
 void fos__queue_init(struct fos_session *s);
 
-/* Payload in order: gives it to every level that is read. `seg`, where not NULL, is the segment that held it: the
- * queues take it over (or free it). `first`: the first piece of its packet. Bytes are at level `app`. */
+/* Payload in order: gives it to every level that is read. `origin`, where not NULL, is that of the piece that was held: its
+ * reference is taken over. `first`: the first piece of its packet. Bytes are at level `app`. */
 void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
-                     const uint8_t *data, uint32_t len, bool first, struct fos__seg *seg);
+                     const uint8_t *data, uint32_t len, bool first, struct fos__origin *origin);
 
 /* A packet without payload: for the levels below. */
 void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p);
@@ -106,6 +106,6 @@ void fos__queue_trim(struct fos__queue *q, uint64_t head);
 
 /* Makes what is left of this batch outlive it. Returns 0 or -ENOMEM: then the queue's tail moves back to the end of what
  * could be kept, or to `head`, the least one of its views. */
-int fos__queue_keep(struct fos__queue *q, uint64_t head);
+int fos__queue_keep(struct fos_worker *w, struct fos__queue *q, uint64_t head);
 
 #endif

@@ -7,14 +7,48 @@
 #include <flowos/seq.h>
 
 #include "bug.h"
+#include "held.h"
 #include "queue.h"
 #include "worker_state.h"
 
-static void account(struct fos_worker *w, size_t before, size_t after)
+enum { SHOW_AT_ONCE = 256 }; /* pieces that are delivered before modules look at them */
+
+/* What the set holds was `before`. */
+static void account(struct fos_worker *w, struct fos__held *h, size_t before)
 {
-	w->st.held_bytes += after - before;
+	w->st.held_bytes += fos__held_bytes(h) - before;
 	if (w->st.held_bytes > w->st.held_peak_bytes)
 		w->st.held_peak_bytes = w->st.held_bytes;
+	fos__held_sort(h);
+}
+
+/* The direction's set, which is made where there is none; NULL: no memory. */
+static struct fos__held *held_of(struct fos_worker *w, struct fos_session *s, int side, uint64_t since_ns,
+                                 uint32_t since_pkts)
+{
+	struct fos__half *h = &s->half[side];
+
+	if (h->held)
+		return h->held;
+	h->held = fos__held_new(&w->store, s, side);
+	if (!h->held) {
+		w->st.no_memory++;
+		return NULL;
+	}
+	h->held->since_ns = since_ns;
+	h->held->since_pkts = since_pkts;
+	account(w, h->held, 0);
+	return h->held;
+}
+
+/* A set that holds nothing goes. */
+static void drop_empty(struct fos_worker *w, struct fos__half *h)
+{
+	if (!h->held || h->held->pieces.count)
+		return;
+	w->st.held_bytes -= fos__held_bytes(h->held);
+	fos__held_free(h->held);
+	h->held = NULL;
 }
 
 /* Tells modules of bytes that were not taken. `from` is a position. */
@@ -45,36 +79,53 @@ static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint
 }
 
 static void deliver(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, const uint8_t *data,
-                    uint32_t len, bool first, struct fos__seg *seg)
+                    uint32_t len, bool first, struct fos__origin *origin)
 {
 	s->half[side].next += len;
 	w->st.delivered_bytes += len;
-	fos__queue_push(w, s, side, p, data, len, first, seg);
+	fos__queue_push(w, s, side, p, data, len, first, origin);
 }
 
-/* Delivers what is held and has become contiguous. */
+static void deliver_piece(struct fos_worker *w, struct fos_session *s, int side, const struct fos__piece *x)
+{
+	struct fos__origin *o = x->origin;
+	bool first = !o->shown;
+
+	o->shown = true;
+	if (w->cfg.hol_wait)
+		w->cfg.hol_wait(w->cfg.hol_wait_arg, w->now_ns - o->held_ns, x->len);
+	deliver(w, s, side, &o->pkt, fos__piece_data(o, x->from), x->len, first, o);
+}
+
+/* Delivers what is held and has become contiguous. Much of it is shown in parts, while it is in the cache, and so that what was
+ * released is free for the next part. */
 static void drain(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
-	struct fos__seg *seg;
+	struct fos__piece run[FOS_HELD_RUN];
+	unsigned unseen = 0;
 
-	while (h->held && (seg = h->held->first) && seg->from <= h->next) {
-		size_t before = h->held->bytes;
+	while (h->held) {
+		size_t before = fos__held_bytes(h->held);
+		unsigned n = fos__held_pop(h->held, h->next, run);
 
-		fos__held_take(h->held, seg);
-		account(w, before, h->held->bytes);
-		if (FOS_BUG(DRAIN) && h->held->first && h->held->first->from == seg->to) {
-			h->next = seg->to;
-			fos__seg_free(seg);
-			continue;
+		if (n == 0)
+			break;
+		account(w, h->held, before);
+		for (unsigned i = 0; i < n; i++) {
+			if (FOS_BUG(DRAIN) && i + 1 < n) {
+				h->next += run[i].len;
+				fos__origin_put(run[i].origin);
+				continue;
+			}
+			deliver_piece(w, s, side, &run[i]);
 		}
-		if (w->cfg.hol_wait)
-			w->cfg.hol_wait(w->cfg.hol_wait_arg, w->now_ns - seg->held_ns, seg->span.len);
-		deliver(w, s, side, &seg->pkt, seg->span.data, seg->span.len, seg->first, seg);
-	}
-	if (h->held && !h->held->first) {
-		free(h->held);
-		h->held = NULL;
+		drop_empty(w, h);
+		unseen += n;
+		if (unseen >= SHOW_AT_ONCE) {
+			fos__worker_show(w, s, side);
+			unseen = 0;
+		}
 	}
 }
 
@@ -98,40 +149,17 @@ static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, 
 static void drop_before_start(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
-	struct fos__seg *seg;
 
-	while (h->held && (seg = h->held->first) && seg->from < h->start) {
-		size_t before = h->held->bytes;
-		uint64_t end = seg->to < h->start ? seg->to : h->start;
-		uint32_t cut = (uint32_t)(end - seg->from);
+	while (h->held && fos__held_least(h->held) < h->start) {
+		struct fos__cursor c = fos__pieces_first(&h->held->pieces);
+		uint64_t from = fos__cursor_from(c), to = fos__cursor_to(c);
+		size_t before = fos__held_bytes(h->held);
 
-		too_late(w, s, side, seg->from, seg->span.data, cut);
-		fos__held_take(h->held, seg);
-		account(w, before, h->held->bytes);
-		if (seg->to > end) {
-			struct fos__insert in = { .from = end,
-				                  .to = seg->to,
-				                  .o_from = seg->o_from,
-				                  .o_to = seg->o_to,
-				                  .data = seg->span.data + cut,
-				                  .pkt = &seg->pkt,
-				                  .held_ns = seg->held_ns,
-				                  .now_ns = seg->stamp_ns,
-				                  .pkts = seg->stamp_pkts,
-				                  .first = seg->first,
-				                  .ack = seg->stamped ? UINT64_MAX : 0 };
-			unsigned added;
-
-			before = h->held->bytes;
-			if (fos__held_insert(h->held, &in, &h->conflicts, &added))
-				w->st.no_memory++;
-			account(w, before, h->held->bytes);
-		}
-		fos__seg_free(seg);
-	}
-	if (h->held && !h->held->first) {
-		free(h->held);
-		h->held = NULL;
+		too_late(w, s, side, from, fos__piece_data(fos__cursor_rest(c)->origin, from),
+		         (uint32_t)((to < h->start ? to : h->start) - from));
+		fos__held_cut_front(h->held, h->start);
+		account(w, h->held, before);
+		drop_empty(w, h);
 	}
 }
 
@@ -149,7 +177,7 @@ static void start_at(struct fos_worker *w, struct fos_session *s, int side, uint
 static void start_without_syn(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
-	uint64_t pos = h->held && h->held->first ? h->held->first->from : h->low;
+	uint64_t pos = h->held ? fos__held_least(h->held) : h->low;
 	bool mid = true;
 
 	if ((h->flags & FOS_HALF_HINT) && (h->flags & FOS_HALF_SEEN)) {
@@ -177,8 +205,6 @@ void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 	struct fos__half *h = &s->half[side];
 
 	while (h->held) {
-		const struct fos__seg *x = h->held->first;
-
 		if (!(h->flags & FOS_HALF_STARTED)) {
 			if (!waited(w, h, h->held->since_pkts, h->held->since_ns) &&
 			    w->now_ns - h->held->since_ns < w->cfg.hole_timeout_ns)
@@ -186,28 +212,43 @@ void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 			start_without_syn(w, s, side);
 			continue;
 		}
-		bool evidence = x->stamped && h->ack >= x->from && waited(w, h, x->stamp_pkts, x->stamp_ns);
+		struct fos__cursor c = fos__pieces_first(&h->held->pieces);
+		const struct fos__piece_rest *x = fos__cursor_rest(c);
+		uint64_t from = fos__cursor_from(c);
+		bool evidence =
+		    x->stamp_ns != FOS_UNSTAMPED && h->ack >= from && waited(w, h, x->stamp_pkts, x->stamp_ns);
 
-		if (!evidence && w->now_ns - x->held_ns < w->cfg.hole_timeout_ns)
+		if (!evidence && w->now_ns - x->origin->held_ns < w->cfg.hole_timeout_ns)
 			return;
-		give_up_hole(w, s, side, x->from, evidence ? FOS_GAP_EVIDENCE : FOS_GAP_TIME);
+		give_up_hole(w, s, side, from, evidence ? FOS_GAP_EVIDENCE : FOS_GAP_TIME);
 		drain(w, s, side);
 	}
 }
 
-/* What a cap gives up is the oldest hole of the direction that exceeds it, or that asks for more when all is full. */
-static void cap(struct fos_worker *w, struct fos_session *s, int side)
+/* The oldest hole of a direction is given up for a cap. */
+static void give_up_for_cap(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 
-	while (h->held && (h->held->bytes > w->cfg.cap_direction_bytes || w->st.held_bytes > w->cfg.cap_total_bytes)) {
-		if (!(h->flags & FOS_HALF_STARTED))
-			start_without_syn(w, s, side);
-		if (!h->held)
-			return;
-		give_up_hole(w, s, side, h->held->first->from, FOS_GAP_CAP);
-		drain(w, s, side);
-	}
+	if (!(h->flags & FOS_HALF_STARTED))
+		start_without_syn(w, s, side);
+	if (!h->held)
+		return;
+	give_up_hole(w, s, side, fos__held_least(h->held), FOS_GAP_CAP);
+	drain(w, s, side);
+}
+
+/* A direction that exceeds its cap pays for it itself; where all is full, the one that holds the most does, so that nobody loses
+ * bytes to somebody else's hoard. */
+static void cap(struct fos_worker *w, struct fos_session *s, int side)
+{
+	struct fos__half *h = &s->half[side];
+	struct fos__held *most;
+
+	while (h->held && fos__held_bytes(h->held) > w->cfg.cap_direction_bytes)
+		give_up_for_cap(w, s, side);
+	while (w->st.held_bytes > w->cfg.cap_total_bytes && (most = fos__held_most(&w->store)))
+		give_up_for_cap(w, most->session, most->side);
 }
 
 static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
@@ -217,15 +258,10 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 	uint32_t conflicts = h->conflicts;
 	unsigned added;
 
-	if (!h->held) {
-		h->held = fos__held_new();
-		if (!h->held) {
-			w->st.no_memory++;
-			return false;
-		}
-		h->held->since_ns = w->now_ns;
-		h->held->since_pkts = h->pkts;
-	}
+	struct fos__held *set = held_of(w, s, side, w->now_ns, h->pkts);
+
+	if (!set)
+		return false;
 	struct fos__insert in = { .from = from,
 		                  .to = to,
 		                  .o_from = to - p->app_len,
@@ -236,15 +272,15 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 		                  .now_ns = w->now_ns,
 		                  .policy = w->cfg.overlap,
 		                  .pkts = h->pkts,
-		                  .first = true,
 		                  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
-	size_t before = h->held->bytes;
+	size_t before = fos__held_bytes(set);
 
-	if (fos__held_insert(h->held, &in, &h->conflicts, &added))
+	if (fos__held_insert(set, &in, &h->conflicts, &added))
 		w->st.no_memory++;
-	account(w, before, h->held->bytes);
+	account(w, set, before);
 	w->st.held_segments += added;
 	w->st.conflicts += h->conflicts - conflicts;
+	drop_empty(w, h);
 	return true;
 }
 
@@ -254,8 +290,8 @@ static void segment_before_start(struct fos_worker *w, struct fos_session *s, in
 {
 	struct fos__half *h = &s->half[side];
 
-	if (h->held && h->held->first) {
-		uint64_t least = h->held->first->from;
+	if (h->held) {
+		uint64_t least = fos__held_least(h->held);
 
 		if (pos > least ? pos - least > FOS_WINDOW : least - pos > FOS_WINDOW) {
 			w->st.out_of_window++;
@@ -288,7 +324,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 	}
 	const uint8_t *data = p->app + (from - pos);
 
-	if (from == h->next && (!h->held || to <= h->held->first->from)) {
+	if (from == h->next && (!h->held || to <= fos__held_least(h->held))) {
 		deliver(w, s, side, p, data, (uint32_t)(to - from), true, NULL);
 		drain(w, s, side);
 		return;
@@ -443,7 +479,7 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 	if (!(h->flags & FOS_HALF_STARTED))
 		start_without_syn(w, s, side);
 	while (h->held) {
-		give_up_hole(w, s, side, h->held->first->from, FOS_GAP_END);
+		give_up_hole(w, s, side, fos__held_least(h->held), FOS_GAP_END);
 		drain(w, s, side);
 	}
 	if (!empty && (h->flags & FOS_HALF_FIN) && h->fin > h->next)
@@ -451,67 +487,66 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 	fos__queue_mark_end(w, s, side);
 }
 
-/* A segment that is moved keeps what it came with but its stamp. No memory: it is lost, and counted. */
-static void move_segment(struct fos_worker *w, struct fos_session *to, int side, struct fos__seg *seg)
-{
-	struct fos__half *h = &to->half[side];
-	struct fos_pkt place = { .seq = (uint32_t)seg->from, .app_wire_len = seg->span.len };
-	uint64_t shift = note_position(to, side, &place) - seg->from;
-
-	if (!h->held) {
-		h->held = fos__held_new();
-		if (!h->held) {
-			w->st.no_memory++;
-			fos__seg_free(seg);
-			return;
-		}
-		h->held->since_ns = seg->held_ns;
-	}
-	seg->from += shift;
-	seg->to += shift;
-	seg->o_from += shift;
-	seg->o_to += shift;
-	seg->stamped = false;
-	fos__held_put(h->held, seg);
-	account(w, 0, fos__seg_bytes(seg));
-}
-
 /* A FIN moves with its segment. */
-static void move_fin(struct fos__half *from, struct fos__half *to, uint32_t fin)
+static void move_fin(struct fos__half *from, struct fos__half *to, const struct fos__piece *x)
 {
-	note_fin(to, fos_seq_near(to->next, fin));
+	const struct fos_pkt *p = &x->origin->pkt;
+	uint64_t fin = x->origin->o_from + p->app_wire_len;
+
+	if (!(p->tcp_flags & FOS_TCP_FIN) || !(from->flags & FOS_HALF_FIN) || from->fin != fin)
+		return;
+	note_fin(to, fos_seq_near(to->next, (uint32_t)fin));
 	from->fin = from->fin_before;
 	from->fin_before = 0;
 	if (!from->fin)
 		from->flags &= ~(uint32_t)FOS_HALF_FIN;
 }
 
+/* What is moved keeps what it came with but its stamp. No memory: it is lost, and counted. */
+static void move_pieces(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side,
+                        struct fos__piece *x, size_t n)
+{
+	struct fos__half *h = &to->half[side];
+	uint64_t shift = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct fos_pkt place = { .seq = (uint32_t)x[i].from, .app_wire_len = x[i].len };
+
+		shift = note_position(to, side, &place) - x[i].from;
+		move_fin(&from->half[side], h, &x[i]);
+	}
+	if (!held_of(w, to, side, x[0].origin->held_ns, 0)) {
+		for (size_t i = 0; i < n; i++)
+			fos__origin_put(x[i].origin);
+		return;
+	}
+	size_t before = fos__held_bytes(h->held);
+
+	w->st.no_memory += n - fos__held_put(h->held, x, n, shift);
+	account(w, h->held, before);
+	drop_empty(w, h);
+}
+
+/* Rule 2c. Positions with the sequence number behind the SYN's lie 2^32 apart, and all that is held within less than
+ * twice that. From the first of them that is beyond where the old use stands on, pieces are nearer to the SYN. */
 void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
 {
 	struct fos__half *h = &from->half[side];
-	uint64_t mine = (h->flags & FOS_HALF_STARTED) ? h->next : h->low;
+	uint64_t mine = (h->flags & FOS_HALF_STARTED) ? h->next : h->low, at;
+	struct fos__piece *x;
+	int err;
 
 	if (!h->held)
 		return;
-	for (struct fos__seg *seg = h->held->first, *next; seg; seg = next) {
-		int64_t ahead = fos_seq_diff((uint32_t)seg->from, isn + 1);
+	at = mine + 1 + (uint32_t)(isn + 1 - (uint32_t)(mine + 1));
+	for (int i = 0; i < 2 && h->held; i++, at += UINT64_C(1) << 32) {
+		size_t before = fos__held_bytes(h->held), n = fos__held_take(h->held, at, at + FOS_NEAR, &x, &err);
 
-		next = fos__held_next(seg);
-		if (ahead < 0 || ahead > FOS_NEAR || (int64_t)(seg->from - mine) <= ahead)
-			continue;
-		size_t before = h->held->bytes;
-
-		fos__held_take(h->held, seg);
-		account(w, before, h->held->bytes);
-		uint64_t fin = seg->o_from + seg->pkt.app_wire_len;
-		bool has_fin = (seg->pkt.tcp_flags & FOS_TCP_FIN) && (h->flags & FOS_HALF_FIN) && h->fin == fin;
-
-		move_segment(w, to, side, seg);
-		if (has_fin)
-			move_fin(h, &to->half[side], (uint32_t)fin);
-	}
-	if (!h->held->first) {
-		free(h->held);
-		h->held = NULL;
+		w->st.no_memory += err != 0;
+		account(w, h->held, before);
+		if (n)
+			move_pieces(w, from, to, side, x, n);
+		free(x);
+		drop_empty(w, h);
 	}
 }

@@ -12,7 +12,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <flowos/seq.h>
+
 #include "bug.h"
+#include "held.h"
 #include "queue.h"
 #include "worker_state.h"
 
@@ -49,6 +52,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	if (cfg)
 		w->cfg = *cfg;
 	set_defaults(&w->cfg);
+	fos__store_init(&w->store);
 	w->crowded = w->cfg.max_sessions / 2 + 1;
 	if (!w->cfg.frag.seed)
 		w->cfg.frag.seed = w->cfg.seed;
@@ -87,6 +91,7 @@ void fos_worker_destroy(struct fos_worker *w)
 	fos_frag_destroy(w->frags);
 	fos__table_free(&w->table);
 	fos__arena_free(&w->arena);
+	fos__store_free(&w->store);
 	free(w->touched);
 	free(w);
 }
@@ -343,6 +348,31 @@ static void parse_batch(struct fos_worker *w, struct fos_batch *b)
 	w->st.packets += b->n;
 }
 
+/* The same for a batch when much is held: finding a place among it is waiting for memory, so all places are looked for at once. */
+static void admit_fetched(struct fos_worker *w, struct fos_batch *b)
+{
+	struct fos__fetch f[FOS_BATCH_MAX];
+	uint64_t freed = w->store.leaves_freed;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct fos_pkt *p = &b->pkt[i];
+		struct fos__probe probe;
+		uint32_t s = p->verdict == FOS_PKT_TCP ? fos__table_first(&w->table, p->hash, &probe) : 0;
+		const struct fos_session *ses = s ? fos__slab_at(&w->slab, s) : NULL;
+		const struct fos__half *h = ses ? &ses->half[w->place[i].side] : NULL;
+
+		f[i].held = h && p->app_len ? h->held : NULL;
+		if (f[i].held)
+			f[i].pos = fos_seq_near(h->next, p->seq);
+	}
+	fos__held_fetch(f, b->n);
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (w->store.leaves_freed == freed)
+			fos__held_fetched(&f[i]);
+		admit(w, &b->pkt[i], &w->place[i]);
+	}
+}
+
 int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
 {
 	if (!w->laid_out)
@@ -365,8 +395,12 @@ int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
 			}
 		}
 	}
-	for (uint32_t i = 0; i < b->n; i++)
-		admit(w, &b->pkt[i], &w->place[i]);
+	if (w->store.inner.chunks > w->store.inner.empty) {
+		admit_fetched(w, b);
+	} else {
+		for (uint32_t i = 0; i < b->n; i++)
+			admit(w, &b->pkt[i], &w->place[i]);
+	}
 	if (b->now_ns > w->now_ns)
 		w->now_ns = b->now_ns;
 	look_at_due(w);

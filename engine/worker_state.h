@@ -12,6 +12,7 @@
 #include "flow.h"
 #include "session.h"
 #include "slab.h"
+#include "store.h"
 #include "table.h"
 #include "wheel.h"
 
@@ -36,6 +37,7 @@ struct fos_worker {
 	size_t crowded; /* from so many sessions on the crowd is told of every packet */
 	struct fos_frag_table *frags;
 	struct fos__arena arena;
+	struct fos__store store;
 	struct fos_session *dead;     /* freed at the end of the batch; linked by wheel_next */
 	struct fos_session **touched; /* sessions whose streams gained bytes in this batch; a session once per side */
 	size_t n_touched, touched_size;

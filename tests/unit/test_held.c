@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * test_held.c: what waits above a hole, against an array that says for each byte which segment owns it, under every
- * policy; conflicts, stamps, memory; frames that go away, in one piece and in two; many segments in any order.
+ * policy; conflicts, stamps, memory; frames that go away, in one piece and in two; many segments in any order; which set
+ * holds the most.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,51 +12,99 @@
 
 #include "held.h"
 
-#include "engine_run.h"
+#include "packet_source.h"
 
 enum { BASE = 1000, SPACE = 400, SEGS = 60 };
 
-/* A parsed packet whose payload is `data`, in memory of its own as the mode says. */
-struct source {
-	struct fos_pkt pkt;
-	struct er_trace t;
-	uint8_t *mem, *ext;
-	uint32_t len, ext_len;
-};
+static struct fos__store store;
 
-static void source_make(struct source *x, const void *data, uint32_t len, unsigned mode)
+static int setup(void **state)
 {
-	struct er_spec spec = { .flags = FOS_TCP_ACK, .seq = 1, .ack = 1, .data = data, .len = len };
-
-	memset(x, 0, sizeof(*x));
-	er_add(&x->t, &spec);
-	const struct er_frame *e = &x->t.frame[0];
-
-	x->len = (mode & ER_PIECES) ? e->headers : e->f.len;
-	x->ext_len = e->f.len - x->len;
-	x->mem = malloc(x->len);
-	x->ext = malloc(x->ext_len + 1);
-	assert_true(x->mem && x->ext);
-	memcpy(x->mem, e->mem, x->len);
-	memcpy(x->ext, e->mem + x->len, x->ext_len);
-	x->pkt.f = e->f;
-	x->pkt.f.data = x->mem;
-	x->pkt.f.len = x->len;
-	x->pkt.f.ext = x->ext_len ? x->ext : NULL;
-	x->pkt.f.ext_len = x->ext_len;
-	if (mode & ER_UNSTABLE)
-		x->pkt.f.flags = 0;
-	assert_int_equal(fos_parse(&x->pkt, 0), FOS_PKT_TCP);
-	assert_int_equal(x->pkt.app_len, len);
+	(void)state;
+	fos__store_init(&store);
+	return 0;
 }
 
-static void source_free(struct source *x)
+/* Every element was given back. */
+static int teardown(void **state)
 {
-	memset(x->mem, 0xdd, x->len); /* whoever still looks sees it, even where the memory is taken again */
-	memset(x->ext, 0xdd, x->ext_len);
-	free(x->mem);
-	free(x->ext);
-	er_trace_free(&x->t);
+	const struct fos__pool *pool[] = { &store.held, &store.origin,   &store.span,
+		                           &store.leaf, &store.leaf_few, &store.inner };
+
+	(void)state;
+	assert_int_equal(store.classes, 0);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(pool[i]->chunks, pool[i]->empty);
+	fos__store_free(&store);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(pool[i]->chunks, 0);
+	return 0;
+}
+
+static struct fos__held *held_new(void)
+{
+	struct fos__held *h = fos__held_new(&store, NULL, 0);
+
+	assert_non_null(h);
+	return h;
+}
+
+/* The pieces of a set one by one. */
+struct view {
+	struct fos__cursor c;
+	uint64_t from, to, stamp_ns;
+	uint32_t stamp_pkts;
+	bool stamped;
+	const struct fos__origin *o;
+	const uint8_t *data;
+};
+
+static bool view_at(struct view *v, struct fos__cursor c)
+{
+	v->c = c;
+	if (!c.leaf)
+		return false;
+	v->from = fos__cursor_from(c);
+	v->to = fos__cursor_to(c);
+	v->o = fos__cursor_rest(c)->origin;
+	v->stamp_ns = fos__cursor_rest(c)->stamp_ns;
+	v->stamp_pkts = fos__cursor_rest(c)->stamp_pkts;
+	v->stamped = v->stamp_ns != FOS_UNSTAMPED;
+	v->data = fos__piece_data(v->o, v->from);
+	return true;
+}
+
+static bool view_first(struct view *v, const struct fos__held *h)
+{
+	return view_at(v, fos__pieces_first(&h->pieces));
+}
+
+static bool view_next(struct view *v)
+{
+	fos__cursor_next(&v->c);
+	return view_at(v, v->c);
+}
+
+static struct view nth(const struct fos__held *h, unsigned n)
+{
+	struct view v;
+
+	assert_true(view_first(&v, h));
+	while (n--)
+		assert_true(view_next(&v));
+	return v;
+}
+
+/* Takes everything out. Returns how many pieces there were. */
+static size_t empty(struct fos__held *h)
+{
+	struct fos__piece run[FOS_HELD_RUN];
+	size_t all = 0;
+
+	for (unsigned n; (n = fos__held_pop(h, UINT64_MAX, run)); all += n)
+		for (unsigned i = 0; i < n; i++)
+			fos__origin_put(run[i].origin);
+	return all;
 }
 
 static int insert(struct fos__held *h, const struct source *x, uint64_t from, uint64_t skip, enum fos_overlap policy,
@@ -71,8 +120,7 @@ static int insert(struct fos__held *h, const struct source *x, uint64_t from, ui
 		                  .now_ns = 6,
 		                  .policy = policy,
 		                  .ack = 0,
-		                  .pkts = 7,
-		                  .first = true };
+		                  .pkts = 7 };
 
 	return fos__held_insert(h, &in, conflicts, added);
 }
@@ -115,29 +163,35 @@ static unsigned model_insert(struct model *m, uint64_t from, uint64_t skip, cons
 static void check(struct fos__held *h, const struct model *m)
 {
 	uint64_t at = 0;
-	size_t count = 0, bytes = 0;
+	size_t count = 0, kept = 0;
+	const struct fos__origin *seen[SEGS];
+	unsigned origins = 0, k;
+	struct view v;
 
-	for (struct fos__seg *s = h->first; s; s = fos__held_next(s)) {
-		assert_true(s->from < s->to && s->to - s->from == s->span.len);
-		for (; BASE + at < s->from; at++)
+	for (bool there = view_first(&v, h); there; there = view_next(&v)) {
+		assert_true(v.from < v.to);
+		for (; BASE + at < v.from; at++)
 			assert_int_equal(m->owner[at], -1);
-		for (; BASE + at < s->to; at++) {
+		for (; BASE + at < v.to; at++) {
 			int o = m->owner[at];
 
 			assert_true(o >= 0);
-			assert_int_equal(s->span.data[BASE + at - s->from], m->byte[at]);
-			assert_int_equal(s->o_from, m->seg[o].from);
-			assert_int_equal(s->o_to, m->seg[o].to);
+			assert_int_equal(v.data[BASE + at - v.from], m->byte[at]);
+			assert_int_equal(v.o->o_from, m->seg[o].from);
+			assert_int_equal(v.o->o_to, m->seg[o].to);
 		}
 		count++;
-		bytes += fos__seg_bytes(s);
-		if (!fos__held_next(s))
-			assert_ptr_equal(h->last, s);
+		for (k = 0; k < origins && seen[k] != v.o; k++)
+			;
+		if (k == origins) {
+			seen[origins++] = v.o;
+			kept += v.o->bytes;
+		}
 	}
 	for (; at < SPACE; at++)
 		assert_int_equal(m->owner[at], -1);
-	assert_int_equal(h->count, count);
-	assert_int_equal(h->bytes, bytes);
+	assert_int_equal(h->pieces.count, count);
+	assert_int_equal(h->kept, kept);
 }
 
 /* A random segment goes into both. */
@@ -165,9 +219,8 @@ static void insert_both(struct fos__held *h, struct model *m, struct source *x, 
 static void one_round(enum fos_overlap policy, unsigned mode, uint64_t *rnd)
 {
 	struct source *x = calloc(SEGS, sizeof(*x));
-	struct fos__held *h = fos__held_new();
+	struct fos__held *h = held_new();
 	struct model m = { .n = 0 };
-	struct fos__seg *s;
 
 	assert_true(x && h);
 	memset(m.owner, 0xff, sizeof(m.owner));
@@ -176,17 +229,13 @@ static void one_round(enum fos_overlap policy, unsigned mode, uint64_t *rnd)
 		check(h, &m);
 	}
 	if (er_draw(rnd, 2)) {
-		while ((s = fos__held_pop(h)))
-			fos__seg_free(s);
-		assert_int_equal(h->bytes, 0);
-		assert_int_equal(h->count, 0);
-		assert_null(h->last);
-		assert_int_equal(fos__held_free(h), 0);
-	} else {
-		size_t bytes = h->bytes;
+		size_t count = h->pieces.count;
 
-		assert_int_equal(fos__held_free(h), bytes);
+		assert_int_equal(empty(h), count);
+		assert_int_equal(h->pieces.count, 0);
+		assert_int_equal(fos__held_bytes(h), sizeof(*h));
 	}
+	fos__held_free(h);
 	for (unsigned i = 0; i < SEGS && !(mode & ER_UNSTABLE); i++)
 		source_free(&x[i]);
 	free(x);
@@ -227,8 +276,7 @@ static void hand_insert(struct hand *t, uint64_t from, const char *data, enum fo
 		                  .now_ns = 100 + t->n,
 		                  .policy = policy,
 		                  .ack = ack,
-		                  .pkts = 10 + t->n,
-		                  .first = true };
+		                  .pkts = 10 + t->n };
 
 	assert_int_equal(fos__held_insert(t->h, &in, &t->conflicts, &t->added), 0);
 }
@@ -240,11 +288,11 @@ static void hand_free(struct hand *t)
 		source_free(&t->x[i]);
 }
 
-/* Cuts: a winner in the middle splits; the halves keep what they came with. */
+/* Cuts: a winner in the middle splits; the halves keep what they came with, once. */
 static void test_split(void **state)
 {
-	struct hand t = { .h = fos__held_new() };
-	struct fos__seg *s;
+	struct hand t = { .h = held_new() };
+	struct view v;
 
 	(void)state;
 	hand_insert(&t, 100, "abcdefgh", FOS_OVERLAP_LAST, 0);
@@ -254,32 +302,31 @@ static void test_split(void **state)
 	static const struct {
 		uint64_t from, o_from, o_to, held;
 		const char *text;
-		bool first;
-	} want[] = { { 100, 100, 108, 1, "ab", true },
-		     { 102, 102, 104, 2, "XY", true },
-		     { 104, 100, 108, 1, "efgh", false } };
+	} want[] = { { 100, 100, 108, 1, "ab" }, { 102, 102, 104, 2, "XY" }, { 104, 100, 108, 1, "efgh" } };
 
-	s = t.h->first;
-	for (unsigned i = 0; i < 3; i++, s = fos__held_next(s)) {
-		assert_int_equal(s->from, want[i].from);
-		assert_int_equal(s->o_from, want[i].o_from);
-		assert_int_equal(s->o_to, want[i].o_to);
-		assert_int_equal(s->held_ns, want[i].held);
-		assert_int_equal(s->first, want[i].first);
-		assert_int_equal(s->span.len, strlen(want[i].text));
-		assert_memory_equal(s->span.data, want[i].text, s->span.len);
+	assert_true(view_first(&v, t.h));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(v.from, want[i].from);
+		assert_int_equal(v.o->o_from, want[i].o_from);
+		assert_int_equal(v.o->o_to, want[i].o_to);
+		assert_int_equal(v.o->held_ns, want[i].held);
+		assert_int_equal(v.to - v.from, strlen(want[i].text));
+		assert_memory_equal(v.data, want[i].text, v.to - v.from);
+		assert_int_equal(view_next(&v), i < 2);
 	}
-	assert_null(s);
+	assert_ptr_equal(nth(t.h, 0).o, nth(t.h, 2).o);
+	assert_int_equal(t.h->kept, 2 * sizeof(struct fos__origin));
 	hand_insert(&t, 98, "0123456789abcdef", FOS_OVERLAP_FIRST, 0); /* fills both sides only */
 	assert_int_equal(t.added, 2);
-	assert_int_equal(t.h->count, 5);
+	assert_int_equal(t.h->pieces.count, 5);
 	assert_int_equal(t.conflicts, 4);
 	hand_insert(&t, 100, "ab", FOS_OVERLAP_FIRST, 0); /* the same bytes: nothing */
 	assert_int_equal(t.added, 0);
 	assert_int_equal(t.conflicts, 4);
 	hand_insert(&t, 90, "------------------------------", FOS_OVERLAP_LAST, 0); /* over all of them */
 	assert_int_equal(t.added, 1);
-	assert_int_equal(t.h->count, 1);
+	assert_int_equal(t.h->pieces.count, 1);
+	assert_int_equal(t.h->kept, sizeof(struct fos__origin));
 	assert_int_equal(t.conflicts, 9);
 	hand_free(&t);
 }
@@ -287,72 +334,111 @@ static void test_split(void **state)
 /* Stamps: taken when inserted behind an acknowledgement or when it comes, once, and kept through cuts. */
 static void test_stamps(void **state)
 {
-	struct hand t = { .h = fos__held_new() };
-	struct fos__seg *s;
+	struct hand t = { .h = held_new() };
 
 	(void)state;
 	fos__held_stamp(t.h, 0, 500, 1, 1); /* nothing there */
 	hand_insert(&t, 100, "abcd", FOS_OVERLAP_LAST, 99);
-	assert_false(t.h->first->stamped);
+	assert_false(nth(t.h, 0).stamped);
 	hand_insert(&t, 110, "efgh", FOS_OVERLAP_LAST, 110);
-	assert_true(t.h->last->stamped);
-	assert_int_equal(t.h->last->stamp_pkts, 12);
-	assert_int_equal(t.h->last->stamp_ns, 102);
+	assert_true(nth(t.h, 1).stamped);
+	assert_int_equal(nth(t.h, 1).stamp_pkts, 12);
+	assert_int_equal(nth(t.h, 1).stamp_ns, 102);
 	hand_insert(&t, 120, "ijkl", FOS_OVERLAP_LAST, 0);
 	fos__held_stamp(t.h, 0, 99, 50, 500); /* before all */
-	assert_false(t.h->first->stamped);
+	assert_false(nth(t.h, 0).stamped);
 	fos__held_stamp(t.h, 99, 119, 51, 501);
-	assert_true(t.h->first->stamped);
-	assert_int_equal(t.h->first->stamp_pkts, 51);
-	assert_int_equal(t.h->first->stamp_ns, 501);
-	assert_false(t.h->last->stamped);
+	assert_true(nth(t.h, 0).stamped);
+	assert_int_equal(nth(t.h, 0).stamp_pkts, 51);
+	assert_int_equal(nth(t.h, 0).stamp_ns, 501);
+	assert_false(nth(t.h, 2).stamped);
 	fos__held_stamp(t.h, 119, 120, 52, 502);
-	assert_int_equal(t.h->last->stamp_pkts, 52);
+	assert_int_equal(nth(t.h, 2).stamp_pkts, 52);
 	fos__held_stamp(t.h, 0, 400, 53, 503); /* stamped already */
-	for (s = t.h->first; s; s = fos__held_next(s))
-		assert_true(s->stamp_pkts < 53);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(nth(t.h, i).stamp_pkts < 53);
 	hand_insert(&t, 101, "BC", FOS_OVERLAP_LAST, 0);
-	s = fos__held_next(fos__held_next(t.h->first));
-	assert_int_equal(s->from, 103);
-	assert_true(s->stamped);
-	assert_int_equal(s->stamp_pkts, 51);
-	assert_int_equal(s->stamp_ns, 501);
-	assert_false(fos__held_next(t.h->first)->stamped);
+	assert_int_equal(nth(t.h, 2).from, 103);
+	assert_true(nth(t.h, 2).stamped);
+	assert_int_equal(nth(t.h, 2).stamp_pkts, 51);
+	assert_int_equal(nth(t.h, 2).stamp_ns, 501);
+	assert_false(nth(t.h, 1).stamped);
 	hand_free(&t);
 }
 
-/* Moving a segment from one set to another keeps both accounts right. */
+/* Pieces that move from one set to another: both accounts are right; where pieces of a segment stay behind, it is in both. */
 static void test_take_put(void **state)
 {
-	struct hand t = { .h = fos__held_new() };
-	struct fos__held *other = fos__held_new();
+	struct hand t = { .h = held_new() };
+	struct fos__held *other = held_new();
+	struct fos__piece *x;
+	int err;
 
 	(void)state;
-	for (uint64_t at = 100; at < 150; at += 10)
-		hand_insert(&t, at, "abc", FOS_OVERLAP_BSD, 0);
-	for (unsigned i = 0; i < 5; i++) {
-		struct fos__seg *s = (i & 1) ? t.h->last : t.h->first;
+	hand_insert(&t, 100, "abcdefghijklmnopqrst", FOS_OVERLAP_BSD, 0);
+	hand_insert(&t, 104, "EF", FOS_OVERLAP_LAST, 200);
+	hand_insert(&t, 110, "KL", FOS_OVERLAP_LAST, 0);
+	hand_insert(&t, 140, "xyz", FOS_OVERLAP_LAST, 0);
+	assert_int_equal(fos__held_take(t.h, 113, 139, &x, &err), 0);
+	assert_null(x);
+	assert_int_equal(fos__held_take(t.h, 101, 110, &x, &err), 3);
+	assert_int_equal(err, 0);
+	assert_int_equal(x[0].from, 104);
+	assert_int_equal(x[2].from, 110);
+	assert_int_equal(fos__held_put(other, x, 3, 1000), 3);
+	free(x);
+	assert_int_equal(t.h->pieces.count, 3);
+	assert_int_equal(other->pieces.count, 3);
+	assert_int_equal(t.h->kept, 2 * sizeof(struct fos__origin));
+	assert_int_equal(other->kept, 3 * sizeof(struct fos__origin));
+	assert_int_equal(nth(other, 0).from, 1104);
+	assert_int_equal(nth(other, 0).o->o_from, 1104);
+	assert_false(nth(other, 0).stamped);
+	assert_int_equal(nth(other, 1).o->o_from, 1100);
+	assert_int_equal(nth(other, 1).o->o_to, 1120);
+	assert_int_equal(nth(other, 1).o->held_ns, 1);
+	assert_memory_equal(nth(other, 1).data, "ghij", 4);
+	assert_int_equal(nth(t.h, 0).o->o_from, 100);
+	assert_int_equal(nth(t.h, 0).o->pieces, 2);
+	assert_memory_equal(nth(t.h, 1).data, "mnopqrst", 8);
+	assert_int_equal(fos__held_take(t.h, 0, 1000, &x, &err), 3); /* the rest follows */
+	assert_int_equal(fos__held_put(other, x, 3, 2000), 3);
+	free(x);
+	assert_int_equal(fos__held_bytes(t.h), sizeof(*t.h));
+	assert_int_equal(nth(other, 3).o, nth(other, 4).o);
+	assert_int_equal(empty(other), 6);
+	assert_int_equal(fos__held_bytes(other), sizeof(*other));
+	fos__held_free(other);
+	hand_free(&t);
+}
 
-		fos__held_take(t.h, s);
-		fos__held_put(other, s);
-		assert_int_equal(t.h->count + other->count, 5);
-	}
-	assert_int_equal(t.h->bytes, 0);
-	assert_null(t.h->first);
-	assert_null(t.h->last);
-	assert_int_equal(other->first->from, 100);
-	assert_int_equal(other->last->from, 140);
-	assert_true(fos__held_free(other) >= 5 * sizeof(struct fos__seg));
+/* A start in the middle of what is held. */
+static void test_cut_front(void **state)
+{
+	struct hand t = { .h = held_new() };
+
+	(void)state;
+	hand_insert(&t, 100, "abcd", FOS_OVERLAP_BSD, 0);
+	hand_insert(&t, 104, "efgh", FOS_OVERLAP_BSD, 0);
+	fos__held_cut_front(t.h, 106);
+	assert_int_equal(t.h->pieces.count, 1);
+	assert_int_equal(t.h->kept, sizeof(struct fos__origin));
+	fos__held_cut_front(t.h, 106);
+	assert_int_equal(nth(t.h, 0).from, 106);
+	assert_memory_equal(nth(t.h, 0).data, "gh", 2);
+	fos__held_cut_front(t.h, 108);
+	assert_int_equal(fos__held_bytes(t.h), sizeof(*t.h));
 	hand_free(&t);
 }
 
 /* A segment of a packet in a buffer of its own: the buffer lives as long as its last piece. */
 static void test_buf(void **state)
 {
-	struct fos__held *h = fos__held_new();
+	struct fos__held *h = held_new();
 	uint32_t conflicts = 0;
 	unsigned added;
 	struct source x, y;
+	struct fos__piece run[FOS_HELD_RUN];
 
 	(void)state;
 	source_make(&x, "abcdefgh", 8, ER_UNSTABLE);
@@ -366,52 +452,20 @@ static void test_buf(void **state)
 	assert_int_equal(b->refs, 2);
 	fos_buf_put(b);
 	source_free(&x);
-	assert_null(h->first->pkt.f.data); /* the frame of its last fragment is gone */
+	assert_null(nth(h, 0).o->pkt.f.data); /* the frame of its last fragment is gone */
 	source_make(&y, "XX", 2, 0);
 	assert_int_equal(insert(h, &y, 103, 0, FOS_OVERLAP_LAST, &conflicts, &added), 0);
-	assert_int_equal(b->refs, 2); /* split in two */
-	fos__seg_free(fos__held_pop(h));
-	fos__seg_free(fos__held_pop(h));
-	assert_int_equal(h->count, 1);
-	assert_memory_equal(h->first->span.data, "fgh", 3);
-	assert_memory_equal(h->first->pkt.ip, b->bytes, 1);
+	assert_int_equal(b->refs, 1); /* split in two, and held once */
+	assert_int_equal(nth(h, 0).o->bytes, sizeof(struct fos__origin) + 16 + sizeof(*b) + b->len);
+	assert_int_equal(fos__held_pop(h, 99, run), 0);
+	assert_int_equal(fos__held_pop(h, 100, run), 3);
+	fos__origin_put(run[0].origin);
+	fos__origin_put(run[1].origin);
+	assert_memory_equal(fos__piece_data(run[2].origin, run[2].from), "fgh", 3);
+	assert_memory_equal(run[2].origin->pkt.ip, b->bytes, 1);
+	fos__origin_put(run[2].origin);
 	fos__held_free(h);
 	source_free(&y);
-}
-
-/* A kept packet is the packet that came: headers, payload, lengths; whatever becomes of the frame. */
-static void test_keep(void **state)
-{
-	(void)state;
-	for (unsigned mode = 0; mode < ER_MODES; mode++) {
-		struct source x;
-
-		source_make(&x, "payload", 7, mode);
-		struct fos_pkt was = x.pkt;
-		uint8_t headers[64];
-
-		assert_true(was.l4 + was.l4_len <= sizeof(headers));
-		memcpy(headers, was.ip, (size_t)was.l4 + was.l4_len);
-		struct fos__seg *s = fos__seg_new(&x.pkt, x.pkt.app + 3, 4), *ip = fos__seg_new(&x.pkt, x.pkt.ip, 20);
-
-		assert_true(s && ip);
-		if (mode & ER_UNSTABLE)
-			source_free(&x);
-		assert_memory_equal(s->span.data, "load", 4);
-		assert_memory_equal(s->pkt.app, "payload", 7);
-		assert_memory_equal(s->pkt.ip, headers, (size_t)was.l4 + was.l4_len);
-		assert_memory_equal(ip->span.data, headers, 20);
-		assert_int_equal(s->pkt.app_len, was.app_len);
-		assert_int_equal(s->pkt.f.ts_ns, was.f.ts_ns);
-		assert_ptr_equal(s->span.pkt, &s->pkt);
-		if (!(mode & ER_PIECES))
-			assert_int_equal(s->pkt.ip_len, was.ip_len);
-		fos__seg_free(s);
-		fos__seg_free(ip);
-		if (!(mode & ER_UNSTABLE))
-			source_free(&x);
-	}
-	fos__seg_free(NULL);
 }
 
 /* ---- many ----------------------------------------------------------------------------------------------------- */
@@ -447,7 +501,7 @@ static void test_many(void **state)
 	}
 	source_make(&x, "0123456789", 10, 0);
 	for (unsigned kind = 0; kind < 3; kind++) {
-		struct fos__held *h = fos__held_new();
+		struct fos__held *h = held_new();
 		unsigned added;
 
 		for (uint32_t i = 0; i < MANY; i++) {
@@ -458,16 +512,20 @@ static void test_many(void **state)
 			assert_int_equal(insert(h, &x, from, 0, FOS_OVERLAP_BSD, &conflicts, &added), 0);
 			assert_int_equal(added, 0);
 		}
-		assert_int_equal(h->count, MANY);
+		assert_int_equal(h->pieces.count, MANY);
+		assert_true(fos__held_bytes(h) < MANY * 270); /* 256 in the worst of these orders */
+		struct fos__piece run[FOS_HELD_RUN];
 		uint64_t at = BASE;
-		struct fos__seg *s;
 
-		while ((s = fos__held_pop(h))) {
-			assert_int_equal(s->from, at);
-			at = s->to;
-			fos__seg_free(s);
+		for (unsigned n; (n = fos__held_pop(h, at, run));) {
+			for (unsigned i = 0; i < n; i++) {
+				assert_int_equal(run[i].from, at);
+				at += run[i].len;
+				fos__origin_put(run[i].origin);
+			}
 		}
-		assert_int_equal(h->bytes, 0);
+		assert_int_equal(at, BASE + (uint64_t)MANY * 10);
+		assert_int_equal(fos__held_bytes(h), sizeof(*h));
 		fos__held_free(h);
 	}
 	assert_int_equal(conflicts, 0);
@@ -475,12 +533,53 @@ static void test_many(void **state)
 	free(shuffled);
 }
 
+/* The set that holds the most is found, as sets grow and shrink and go. */
+static void test_most(void **state)
+{
+	enum { SETS = 20 };
+	struct fos__held *h[SETS];
+	uint64_t rnd = er_seed();
+	uint32_t conflicts = 0;
+	unsigned added;
+	struct source x;
+
+	(void)state;
+	source_make(&x, "0123456789", 10, 0);
+	assert_null(fos__held_most(&store));
+	for (unsigned i = 0; i < SETS; i++)
+		h[i] = held_new();
+	for (unsigned round = 0; round < 3000; round++) {
+		unsigned k = (unsigned)er_draw(&rnd, SETS), times = (unsigned)er_draw(&rnd, 20);
+		size_t most = 0;
+
+		for (unsigned i = 0; i < times; i++)
+			assert_int_equal(
+			    insert(h[k], &x, BASE + er_draw(&rnd, 3000) * 10, 0, FOS_OVERLAP_BSD, &conflicts, &added),
+			    0);
+		if (er_draw(&rnd, 12) == 0)
+			empty(h[k]);
+		fos__held_sort(h[k]);
+		if (er_draw(&rnd, 30) == 0) {
+			fos__held_free(h[k]);
+			h[k] = held_new();
+		}
+		for (unsigned i = 0; i < SETS; i++)
+			most = fos__held_bytes(h[i]) > most ? fos__held_bytes(h[i]) : most;
+		assert_true(fos__held_bytes(fos__held_most(&store)) > most / 2);
+	}
+	for (unsigned i = 0; i < SETS; i++)
+		fos__held_free(h[i]);
+	assert_null(fos__held_most(&store));
+	source_free(&x);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_model),  cmocka_unit_test(test_split),
-		                            cmocka_unit_test(test_stamps), cmocka_unit_test(test_take_put),
-		                            cmocka_unit_test(test_buf),    cmocka_unit_test(test_keep),
-		                            cmocka_unit_test(test_many) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),    cmocka_unit_test(test_split),     cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_take_put), cmocka_unit_test(test_cut_front), cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_many),     cmocka_unit_test(test_most),
+	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -73,7 +73,8 @@ struct fos_module {
 
 	/* A direction carries its first bytes. */
 	void (*stream_open)(void *self, struct fos_stream *s);
-	/* There are bytes in the window that were not there at the last call: once per batch. */
+	/* There are bytes in the window that were not there at the last call: once per batch, or more often where much
+	 * waited for a hole that was filled. */
 	void (*stream_data)(void *self, struct fos_stream *s);
 	/* `len` bytes from offset `off` on will never come. Called after stream_data for what lies before; when it
 	 * returns, everything before the gap is released and the head is behind the gap. */

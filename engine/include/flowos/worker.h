@@ -37,7 +37,7 @@ struct fos_worker_config {
 	uint64_t idle_ns;           /* a session without packets ends; 0: 2 h 4 min (RFC 5382) */
 	uint64_t linger_ns;         /* one that is over is kept for late packets; 0: 60 s */
 	size_t cap_direction_bytes; /* memory held above holes, per direction; 0: 16 MiB */
-	size_t cap_total_bytes;     /* and in all; 0: 1 GiB */
+	size_t cap_total_bytes;     /* and in all; 0: 1 GiB. Who holds the most pays for it */
 	size_t cap_retained_bytes;  /* bytes that a module has not released, per direction; 0: 64 MiB. The number of
 	                              * runs that they came in is bounded, too: one per 128 bytes, and 4096 */
 	size_t max_sessions;        /* 0: 2^24; uses of a 4-tuple count one each. See below */
