@@ -28,6 +28,7 @@ enum fos__half_flag {
 	FOS_HALF_ACKS = 1u << 7,    /* this side sent an ACK: `ack_least` */
 	FOS_HALF_HINT = 1u << 8,    /* the peer's SYN-ACK said where this side's data starts */
 	FOS_HALF_DATA = 1u << 9,    /* payload was seen */
+	FOS_HALF_HOPS = 16,         /* shift: how often what moved here has moved, at most 15 */
 };
 
 /* One direction of a TCP session. All 64-bit members are positions, see seq.h. */

@@ -533,10 +533,11 @@ void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct f
 {
 	struct fos__half *h = &from->half[side];
 	uint64_t mine = (h->flags & FOS_HALF_STARTED) ? h->next : h->low, at;
+	uint32_t hops = h->flags >> FOS_HALF_HOPS;
 	struct fos__piece *x;
 	int err;
 
-	if (!h->held)
+	if (!h->held || hops == FOS_USES)
 		return;
 	at = mine + 1 + (uint32_t)(isn + 1 - (uint32_t)(mine + 1));
 	for (int i = 0; i < 2 && h->held; i++, at += UINT64_C(1) << 32) {
@@ -544,8 +545,11 @@ void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct f
 
 		w->st.no_memory += err != 0;
 		account(w, h->held, before);
-		if (n)
+		if (n) {
+			to->half[side].flags &= (1u << FOS_HALF_HOPS) - 1;
+			to->half[side].flags |= (hops + 1) << FOS_HALF_HOPS;
 			move_pieces(w, from, to, side, x, n);
+		}
 		free(x);
 		drop_empty(w, h);
 	}

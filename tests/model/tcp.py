@@ -101,6 +101,7 @@ class Direction:
         self.first = self.isn = self.low = self.high = self.fin = self.fin_before = self.ack = None
         self.start = self.next = None
         self.mid = False
+        self.hops = 0  # how often what moved here has moved
         self.held, self.first_held = [], None  # first_held: (packets, time) when the first payload was held
         self.peer_acks = PeerAcks()
         self.delivered = bytearray()
@@ -473,6 +474,8 @@ class Conversation:
 
 def move_held(old, new):
     """Held pieces that lie nearer to the new use's start than to where the old use stands."""
+    if old.hops == USES:
+        return
     stands = old.next if old.started else old.low
     stay = []
     for piece in old.held:
@@ -480,6 +483,7 @@ def move_held(old, new):
         if beyond > NEAR or beyond >= abs(piece.start - stands):
             stay.append(piece)
             continue
+        new.hops = old.hops + 1
         move_piece(piece, old, new, new.start + beyond - piece.start)
     old.held = stay
     if not stay:

@@ -36,6 +36,7 @@ class Conversation:
         self.at = [draw.getrandbits(32), draw.choice((0, 2**32 - 20, draw.getrandbits(32)))]
         self.jumps = draw.choice((0, 0.02, 0.2))
         self.odd = draw.choice((0.05, 0.3))
+        self.train = draw.random() < 0.1
 
     def near(self, d):
         draw = self.draw
@@ -44,6 +45,8 @@ class Conversation:
         return self.at[d] + draw.choice((0, 0, 0, 1, -1, 5, -5, 12, -12, 40))
 
     def packet(self):
+        if self.train:
+            return self.packet_of_train()
         draw, d = self.draw, self.draw.randrange(2)
         flags = draw.choice(FLAGS) if draw.random() < self.odd else ACK
         length = draw.choice((0, 0, 1, 5, 12, 12, 30))
@@ -55,6 +58,16 @@ class Conversation:
         payload = bytes(draw.choice(b"ab") for _ in range(length))
         cut = draw.randrange(length + 1) if length and draw.random() < 0.05 else 0
         return d, seq, ack, flags, payload, cut
+
+    def packet_of_train(self):
+        """SYN upon SYN, each a little nearer to what is held above it."""
+        draw, d = self.draw, 0 if self.draw.random() < 0.9 else 1
+        if draw.random() < 0.4:
+            self.at[d] += draw.choice((1, 1, 2, 5, 100))
+            return d, self.at[d] % 2**32, 0, SYN, b"", 0
+        payload = bytes(draw.choice(b"ab") for _ in range(draw.choice((1, 5, 12, 30))))
+        seq = self.at[d] + draw.choice((1, 1, 50, 300, 1000, 1010, 3000, tcp.NEAR)) + draw.randrange(3)
+        return d, seq % 2**32, 0, draw.choice((ACK, ACK, ACK, FIN | ACK)), payload, 0
 
     def frame(self):
         d, seq, ack, flags, payload, cut = self.packet()

@@ -64,6 +64,13 @@ static const struct {
 	{ "held data nearer to the old use stays", HELLO "> A 1004 5001 def; > S 600; > A 1001 5001 abc",
 	  "1> abcdef eof; 1<  eof; 2>  eof" },
 
+	{ "what moved eight times stays",
+	  HELLO
+	  "> A 100000 5001 x; > S 90001; > S 90002; > S 90003; > S 90004; > S 90005; > S 90006; > S 90007; > S 90008;"
+	  "> A 100002 5001 y; > S 90009; > S 90010; > A 95000 5001 z",
+	  "1>  timeout; 1<  timeout; 2>  timeout; 3>  timeout; 4>  eof; 5>  eof; 6>  eof; 7>  eof; 8>  eof;"
+	  " 9> [4991]z[4999]x[1]y eof; 10>  eof; 11>  eof" },
+
 	/* rule 3 */
 	{ "late tail of the old use",
 	  HELLO
