@@ -5,7 +5,8 @@
  * Settings: 0 how many datagrams may wait (bits 0-1), in how much memory (2-3), for how long (4-5); 1 the hash's seed.
  * A record: 0 IPv6 (bit 0), which datagram (1-2), of which hosts (3), version of the bytes (4), more to come (5),
  * protocol (6-7); 1, 2 offset; 3 how it is meant (0-1), a length that is no multiple of 8 (2), a longer header (3), not
- * captured whole (4); 4 length; 5 time that passes; 6 what is around it (0-1), which datagram (2-3).
+ * captured whole (4); 4 length; 5 time that passes; 6 what is around it (0-1), one of
+ * 16 datagrams and not of two (4), which one (2-3).
  */
 #include "frag_case.h"
 
@@ -157,7 +158,7 @@ static void read_record(struct frag_case *c, uint64_t *ts_ns, const uint8_t *r)
 
 	*ts_ns += (uint64_t)(pauses_ms[r[5] & 7] * (int64_t)MS);
 	*p = (struct frag_piece){ .version = r[0] & 1 ? 6 : 4,
-		                  .id = (uint8_t)((r[0] >> 1 & 3) | (r[6] >> 2 & 3) << 2),
+		                  .id = (uint8_t)(r[6] & 16 ? (r[0] >> 1 & 3) | (r[6] >> 2 & 3) << 2 : r[0] >> 1 & 1),
 		                  .addr = r[0] >> 3 & 1,
 		                  .text = r[0] >> 4 & 1,
 		                  .more = r[0] >> 5 & 1,
@@ -165,8 +166,10 @@ static void read_record(struct frag_case *c, uint64_t *ts_ns, const uint8_t *r)
 		                  .options = r[3] & 8,
 		                  .wrap = (r[6] & 3) % 3,
 		                  .ts_ns = *ts_ns };
-	if ((r[3] & 3) < 2)
+	if ((r[3] & 3) == 0)
 		units = r[1] & 15;
+	else if ((r[3] & 3) == 1) /* behind the one before */
+		units = c->n > 1 ? (p[-1].offset + p[-1].len) / 8 % 8192 : 0;
 	else if ((r[3] & 3) == 2)
 		units = r[1] * 4u;
 	p->offset = units * 8;

@@ -87,14 +87,18 @@ static bool complete(const struct frag_waiting *w)
 	return true;
 }
 
+void frag_model_time(struct frag_model *m, uint64_t ts_ns)
+{
+	m->now_ns = ts_ns > m->now_ns ? ts_ns : m->now_ns;
+	while (m->n && m->now_ns - m->w[0].first_ns >= m->timeout_ns)
+		drop(m, 0);
+}
+
 bool frag_model_add(struct frag_model *m, const struct frag_piece *p)
 {
 	uint32_t from = p->offset / 8, to = (p->offset + p->len + 7) / 8, there = 0, i;
 	bool same = true;
 
-	m->now_ns = p->ts_ns > m->now_ns ? p->ts_ns : m->now_ns;
-	while (m->n && m->now_ns - m->w[0].first_ns >= m->timeout_ns)
-		drop(m, 0);
 	if (p->len == 0 || p->cut || (p->more && p->len % 8) || p->offset + p->len > longest(p, p->header))
 		return false;
 	i = find(m, p);

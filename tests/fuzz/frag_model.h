@@ -29,6 +29,9 @@ struct frag_model {
 
 void frag_model_init(struct frag_model *m, const struct fos_frag_config *cfg);
 
+/* It is so late now: gives up what is older than the time-out. Comes before each packet. */
+void frag_model_time(struct frag_model *m, uint64_t ts_ns);
+
 /* Takes a fragment; true: it completes its datagram, which is m->done. */
 bool frag_model_add(struct frag_model *m, const struct frag_piece *p);
 

@@ -48,7 +48,6 @@ static bool inside; /* a program runs: libFuzzer's own files are there */
 	_Static_assert(1, "takes a semicolon")
 
 struct fos_outfile;
-REFUSE(FILE *, fopen, NULL, (const char *path, const char *mode), (path, mode));
 REFUSE(FILE *, popen, NULL, (const char *command, const char *mode), (command, mode));
 REFUSE(DIR *, opendir, NULL, (const char *path), (path));
 REFUSE(pid_t, fork, -1, (void), ());
@@ -67,6 +66,32 @@ REFUSE(int, fos_outfile_open, -EACCES, (const char *path, struct fos_outfile **o
 REFUSE(int, fos_trace_open, -EACCES, (const char *path, struct fos_port **out, char *err, size_t errlen),
        (path, out, err, errlen));
 REFUSE(int, fos_gen_open, -ENOMEM, (const struct fos_gen_spec *spec, struct fos_port **out), (spec, out));
+
+struct worst_opts;
+struct worst_case;
+struct worst_result;
+/* `flowos-bench worst` needs nothing from outside: it would just run, and for long. */
+REFUSE(int, worst_run, -EACCES,
+       (const struct worst_opts *o, const struct worst_case *c, struct worst_result *r,
+        void (*tick)(void *arg, uint64_t done, uint64_t of), void *arg, char *err, size_t errlen),
+       (o, c, r, tick, arg, err, errlen));
+
+/* libFuzzer writes down what a program dies of while it is inside. */
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+	static const char *const names[] = { "crash-", "timeout-", "oom-", "leak-", "slow-unit-" };
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	bool finding = false;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		finding = finding || (mode[0] == 'w' && strncmp(name, names[i], strlen(names[i])) == 0);
+	if (!inside || finding)
+		return __real_fopen(path, mode);
+	errno = EACCES;
+	return NULL;
+}
 
 void __wrap_cli_signals(void);
 void __wrap_cli_signals(void)

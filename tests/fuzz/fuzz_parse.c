@@ -47,7 +47,6 @@ static void check_key(const struct fos_pkt *p)
 {
 	struct fos_key key[2];
 	char text[2][FOS_ADDR_TEXT];
-	struct fos_pkt back = *p;
 
 	for (int v = 0; v < 2; v++) {
 		int side = fos_key_of(p, v, &key[v]);
@@ -63,7 +62,26 @@ static void check_key(const struct fos_pkt *p)
 	fos_key_text(&key[0], 0, text[0], sizeof(text[0]));
 	fos_key_text(&key[0], 1, text[1], sizeof(text[1]));
 	FUZZ_CHECK(strlen(text[0]) > 3 && strlen(text[1]) > 3, "no text");
-	(void)back;
+}
+
+static uint32_t be16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+/* Payload ends where the innermost IP header says, if it says so: what lies behind is padding. */
+static void check_announced(const struct fos_pkt *p)
+{
+	uint32_t all = p->ip_version == 4 ? be16(p->ip + 2) : be16(p->ip + 4);
+
+	if (all == 0)
+		return;
+	all += p->ip_version == 4 ? 0 : 40;
+	FUZZ_CHECK(p->ip_len <= all, "the IP packet is longer than it says");
+	if (p->verdict != FOS_PKT_OTHER)
+		FUZZ_CHECK(p->l4 + p->l4_len + p->app_wire_len <= all, "payload beyond the end of the IP packet");
+	if (p->verdict == FOS_PKT_TCP)
+		FUZZ_CHECK(p->l4 + p->l4_len + p->app_wire_len == all, "payload is not all there is");
 }
 
 static void check_packet(const struct fos_pkt *p)
@@ -75,6 +93,7 @@ static void check_packet(const struct fos_pkt *p)
 	FUZZ_CHECK(p->ip_version == 4 || p->ip_version == 6, "version %u", p->ip_version);
 	FUZZ_CHECK(within(&p->f, p->ip, p->ip_len), "the IP packet is outside of the frame");
 	FUZZ_CHECK(p->l4 <= p->ip_len && p->l4 >= (p->ip_version == 4 ? 20 : 40), "l4 %u of %u", p->l4, p->ip_len);
+	check_announced(p);
 	if (p->verdict == FOS_PKT_OTHER)
 		return;
 	check_payload(p);
@@ -181,23 +200,62 @@ static void try_inner(const struct fos_pkt *p, unsigned flags)
 	free(ip);
 }
 
-/* RFC 1071, as slowly as it can be done. */
+/* RFC 1071, as slowly as it can be done: the sum of some bytes, added to another one's. */
+static uint32_t plain_sum(const uint8_t *p, uint32_t len, uint32_t sum)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		sum += i % 2 ? p[i] : (uint32_t)p[i] << 8;
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return sum;
+}
+
 static void check_sum(const uint8_t *p, uint32_t len)
 {
-	uint64_t sum = 0;
-	uint32_t even = len / 2 & ~1u, engine;
-	uint16_t fold;
-	uint8_t plain[2];
+	uint32_t sum = ~plain_sum(p, len, 0), even = len / 2 & ~1u;
+	uint16_t fold = fos_csum_fold(fos_csum_add(p + even, len - even, fos_csum_add(p, even, 0)));
+	uint8_t plain[2] = { (uint8_t)(sum >> 8), (uint8_t)sum };
 
-	for (uint32_t i = 0; i < len; i++)
-		sum += i % 2 ? p[i] : (uint64_t)p[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	plain[0] = (uint8_t)(~sum >> 8);
-	plain[1] = (uint8_t)~sum;
-	engine = fos_csum_add(p + even, len - even, fos_csum_add(p, even, 0));
-	fold = fos_csum_fold(engine);
 	FUZZ_CHECK(memcmp(&fold, plain, 2) == 0, "the sum of %u bytes", len);
+}
+
+static void put_sum(uint8_t *at, uint32_t sum)
+{
+	at[0] = (uint8_t)(~sum >> 8);
+	at[1] = (uint8_t)~sum;
+}
+
+/* With the right checksums put in, they are right; with a bit of payload turned over, they are not. */
+static void try_checksum(const struct fos_pkt *p, unsigned flags, uint32_t draw)
+{
+	bool v4 = p->ip_version == 4, tcp = p->verdict == FOS_PKT_TCP;
+	struct fos_pkt q = { .f = p->f };
+	uint32_t len, sum;
+	uint8_t *frame, *ip, *l4, *at;
+
+	if (p->verdict > FOS_PKT_UDP || !p->app_len || p->app_len < p->app_wire_len || p->l4 != (v4 ? 20 : 40) ||
+	    be16(p->ip + (v4 ? 2 : 4)) == 0)
+		return;
+	frame = fuzz_exact(p->f.data, p->f.len);
+	ip = frame + (p->ip - p->f.data);
+	l4 = ip + p->l4;
+	at = l4 + (tcp ? 16 : 6);
+	len = p->l4_len + p->app_len;
+	memset(at, 0, 2);
+	sum = plain_sum(ip + (v4 ? 12 : 8), v4 ? 8 : 32, p->proto);
+	sum = plain_sum(l4, len, plain_sum((uint8_t[]){ 0, 0, (uint8_t)(len >> 8), (uint8_t)len }, 4, sum));
+	put_sum(at, !tcp && sum == 0xffff ? 0 : sum); /* UDP: 0 says that there is none */
+	if (v4) {
+		memset(ip + 10, 0, 2);
+		put_sum(ip + 10, plain_sum(ip, 20, 0));
+	}
+	q.f.data = frame;
+	q.f.flags = FOS_FRAME_STABLE;
+	parse(&q, flags, 0x33);
+	FUZZ_CHECK(q.verdict == p->verdict && fos_checksum_ok(&q), "a right checksum is wrong");
+	l4[p->l4_len + draw % p->app_len] ^= (uint8_t)(1u << draw % 8);
+	FUZZ_CHECK(!fos_checksum_ok(&q), "a wrong checksum is right");
+	free(frame);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -223,6 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (len)
 		try_cut(&p, flags, cut % len);
 	try_inner(&p, flags);
+	try_checksum(&p, flags, cut * 7u + more);
 	check_sum(frame, len);
 	free(frame);
 	return 0;

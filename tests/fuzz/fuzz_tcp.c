@@ -52,7 +52,7 @@ static void check_gaps(const struct tcp_run *r)
 			const struct tcp_packet *p = &r->c->packet[i];
 			uint32_t from = p->first - t->start_seq;
 
-			if (p->tuple != t->tuple || (p->tuple != TCP_SELF && p->dir != t->dir) || !p->len ||
+			if (p->tuple != t->tuple || (p->tuple != TCP_SELF && p->dir != t->dir) || !p->len || p->bad ||
 			    (p->flags & FOS_TCP_RST))
 				continue;
 			FUZZ_CHECK(from >= gap->off + gap->len || from + p->len <= gap->off,

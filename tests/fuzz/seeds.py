@@ -12,6 +12,7 @@ others made.
 
 import glob
 import gzip
+import itertools
 import os
 import struct
 import subprocess
@@ -146,13 +147,12 @@ def frames():
 
 # ---- text -------------------------------------------------------------------------------------------------------------
 
-BENCH = 0, 1, 2
 LINES = [
     (0, "-r x.pcap --stage count --json -"), (0, "--trace x.pcap --sessions 1,100,10k --sweep reorder=0%,1%,5% --plot x.svg"),
     (0, "--gen sessions=10,bytes=200 --repeat 3 --warmup 0 --no-check --cpus 0-1 --release tap"),
     (0, "-r x --loss 1%,burst=3 --dup 1%,depth=2 --corrupt 1%,checksum=fix --truncate 1% --delay 5ms,jitter=1ms --seed 7"),
     (0, "-r x --overlap linux --checksum verify --hole-wait 100,5ms --vlan-key --level app --flow tcp --reference clean"),
-    (0, "compare --force a.json b.json"), (0, "--help"), (0, "-V"), (0, "--trace x --multiplier 2 --csv y --report z.html"),
+    (0, "compare --force a.json b.json"), (0, "worst --segments 2k --repeat 1 --case x --json -"), (0, "worst --help"), (0, "--help"), (0, "-V"), (0, "--trace x --multiplier 2 --csv y --report z.html"),
     (0, "--gen - --pps 10k --streams-out d -w w.pcapng --seeds 3 --only tcp --decisions-in f --decisions-out g"),
     (1, "record x.pcap -o y"), (1, "record x --partial --overlap first"), (1, "verify x y --reorder 20%,depth=1000 --dup 5%"),
     (1, "verify --suite d --seeds 1-100 --junit j.xml"), (1, "verify x y --force --engine c"), (1, "shrink x -o y --loss 1%"),
@@ -201,6 +201,35 @@ def golden_files():
         yield b"\0" + one.encode()[:1200], b"\1" + one.encode()[:700] + b"\0" + two.encode()[:700]
 
 
+def fragments():
+    """Records of the target `frag`: three pieces in each order, alone and with a fourth that overlaps; of IPv4 and IPv6."""
+    def record(six, offset, units, more, text=0, proto=0, mode=0, wrap=0):
+        return bytes((six | text << 4 | more << 5 | proto << 6, offset, 0, mode, units, 0, wrap, 0))
+
+    for six in (0, 1):
+        for number, order in enumerate(itertools.permutations(range(3))):
+            pieces = [record(six, 0, 4, 1), record(six, 4, 4, 1), record(six, 8, 5, 0, mode=4)]
+            plain = [pieces[i] for i in order]
+            yield bytes((number % 2, six, 0, 0)) + b"".join(plain)
+            extra = record(six, 2 + number, 3, 1, number % 2, wrap=number % 3)
+            yield bytes((number << 2 & 15, six, 0, 0)) + b"".join(plain[:2] + [extra] + plain[2:])
+            yield bytes((3, six, 0, 0)) + b"".join(plain[:1] + [plain[0]] + [extra[:4] + b"\x02" + extra[5:]] + plain[1:])
+
+
+def segments():
+    """Records of the target `tcp`: a handshake, then data in each order, with gaps, overlaps and both kinds of end."""
+    def record(flags, offset=0, length=0, mode=2, version=0, back=0, tuple_=0, ack=0, time=0, more=0):
+        return bytes((back | tuple_ << 1 | version << 3 | flags << 4, offset & 255, offset >> 8, mode, length, ack, time, more))
+
+    open_ = [record(2), record(3, back=1, mode=0xC2), record(0, mode=2 | 0x40)]
+    for number, order in enumerate(itertools.permutations(range(4))):
+        data = [record(0, 0, 9), record(0, 9, 9), record(4, 18, 9), record(0, 4, 12, version=1)]
+        head = bytes((number % 14, number % 5, 0, number, number, number % 4 | (number % 2) << 2 | 8 * (number % 3 > 0), 0, number))
+        tail = [record(0, back=1, mode=0x42, ack=1), record(4, 0, 5, back=1)]
+        yield head + b"".join(open_ + [data[i] for i in order] + tail)
+        yield head + b"".join([data[i] for i in order if i != number % 4] + tail + open_ + [record(7, 27)] + open_)
+
+
 class Folder:
     def __init__(self, path):
         self.path = path
@@ -240,6 +269,9 @@ def main():
     put_traces(out)
     for name, link, frame in frames():
         out.put("parse", name, bytes((link, 0, 30, 0)) + frame)
+    for target, inputs in (("frag", fragments()), ("tcp", segments())):
+        for number, data in enumerate(inputs):
+            out.put(target, f"made-{number}", data)
     for number, text in enumerate(texts()):
         out.put("options", f"text-{number}", text)
     for number, (one, two) in enumerate(golden_files()):

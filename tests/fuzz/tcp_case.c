@@ -6,12 +6,13 @@
  * streams; 7 seed of the walker. A record: 0 direction (bit 0), 4-tuple (bits 1, 2), version (3), flags (4-7);
  * 1, 2 an offset; 3 how it is meant (bits 0-2), how much was not captured (3, 4), what the acknowledgement is (5-7);
  * 4 length; 5 the acknowledgement's offset; 6 time that passes; 7 how many packets more (bits 0-2, where 4 and 5 are
- * set), the last one first (3).
+ * set), the last one first (3), a wrong checksum (6 and 7).
  */
 #include "tcp_case.h"
 
 #include <stdio.h>
 
+#include <flowos/parse.h>
 #include <flowos/pkt.h>
 
 enum {
@@ -85,6 +86,7 @@ static void read_settings(struct tcp_case *c, struct fuzz_in *in)
 	c->clean = mode & 4;
 	c->walker = mode & 8;
 	c->level = mode >> 4 & 3;
+	c->cfg.verify_checksums = mode & 64;
 	ends = fuzz_u8(in);
 	c->seed = fuzz_u8(in);
 	c->cfg.seed = c->seed;
@@ -154,6 +156,24 @@ static uint8_t *put_ip6(uint8_t *ip, const struct tcp_packet *p)
 	return ip + 40;
 }
 
+/* Checksums that are right, but for one of TCP's that is to be wrong. What was not captured is taken as zeroes. */
+static void put_sums(uint8_t *ip, uint8_t *tcp, const struct tcp_packet *p)
+{
+	uint32_t addresses = p->tuple == 2 ? 32 : 8, sum;
+	uint8_t tail[4] = { 0, 6 };
+	uint16_t fold;
+
+	if (p->tuple != 2) {
+		fold = fos_csum_fold(fos_csum_add(ip, 20, 0));
+		memcpy(ip + 10, &fold, 2);
+	}
+	put16(tail + 2, 20 + p->len + p->more);
+	sum = fos_csum_add(tail, 4, fos_csum_add(tcp - addresses, addresses, 0));
+	fold = fos_csum_fold(fos_csum_add(tcp, 20 + p->len, sum));
+	memcpy(tcp + 16, &fold, 2);
+	tcp[16] ^= p->bad ? 0x10 : 0;
+}
+
 static void build(struct tcp_case *c, struct tcp_packet *p)
 {
 	static const uint16_t ports[TCP_TUPLES][2] = { { 1000, 80 }, { 80, 81 }, { 1000, 80 }, { 7, 7 } };
@@ -171,6 +191,8 @@ static void build(struct tcp_case *c, struct tcp_packet *p)
 	p->headers = (uint32_t)(tcp + 20 - frame);
 	for (uint32_t i = 0; i < p->len; i++)
 		tcp[20 + i] = tcp_byte(p->tuple, p->tuple == TCP_SELF ? 0 : p->dir, p->first + i, p->version);
+	if (c->cfg.verify_checksums)
+		put_sums(frame + 14, tcp, p);
 	c->used += p->headers + p->len;
 }
 
@@ -269,6 +291,7 @@ static void read_record(struct tcp_case *c, struct ends *ends, uint64_t *ts_ns, 
 		e = &ends[p->tuple];
 		p->more = (r[3] >> 3 & 3) == 3 ? len - len / 2 : 0;
 		p->len = len - p->more;
+		p->bad = c->cfg.verify_checksums && (r[7] & 0xc0) == 0xc0 && !p->more; /* else it cannot be told */
 		if (c->clean) {
 			make_clean(c, p, r, i);
 		} else {
@@ -297,11 +320,12 @@ void tcp_case_print(const struct tcp_case *c, FILE *out)
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct tcp_packet *p = &c->packet[i];
 
-		fprintf(out, "%4u %12.6f %u%c %s%s%s%s seq %u = %+d, %u+%u bytes of version %u, ack %u = %+d\n", i,
+		fprintf(out, "%4u %12.6f %u%c %s%s%s%s seq %u = %+d, %u+%u bytes of version %u, ack %u = %+d%s\n", i,
 		        (double)(p->ts_ns - c->packet[0].ts_ns) / 1e9, p->tuple, p->dir ? '<' : '>',
 		        p->flags & SYN ? "S" : ".", p->flags & FIN ? "F" : ".", p->flags & RST ? "R" : ".",
 		        p->flags & ACK ? "A" : ".", p->seq, (int)(p->first - c->base[p->tuple][p->dir]), p->len,
-		        p->more, p->version, p->ack, (int)(p->ack - c->base[p->tuple][!p->dir]));
+		        p->more, p->version, p->ack, (int)(p->ack - c->base[p->tuple][!p->dir]),
+		        p->bad ? " wrong checksum" : "");
 	}
 }
 

@@ -38,6 +38,7 @@ struct tcp_packet {
 	uint32_t seq, ack;
 	uint32_t first;     /* sequence number of the first payload byte */
 	uint32_t len, more; /* payload as captured, and announced beyond that */
+	bool bad;           /* its checksum is wrong, and checksums are verified */
 	uint32_t headers;   /* bytes in front of the payload */
 	uint64_t ts_ns;
 	const uint8_t *frame;

@@ -90,7 +90,7 @@ void tcp_model_run(const struct tcp_case *c, unsigned tuple, unsigned dir, struc
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct tcp_packet *p = &c->packet[i];
 
-		if (p->tuple != tuple)
+		if (p->tuple != tuple || p->bad)
 			continue;
 		if (p->dir != dir) {
 			hint = hint || (p->flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);

@@ -62,7 +62,7 @@ static void check_bytes(struct tcp_stream *t, const struct fos_pkt *pkt, uint64_
 	uint32_t seq = t->start_seq + (uint32_t)off, at = seq - p->first;
 	unsigned dir = p->tuple == TCP_SELF ? 0 : p->dir;
 
-	FUZZ_CHECK(number < c->n && number < run->fed, "no such packet: %llu", (unsigned long long)number);
+	FUZZ_CHECK(number < c->n && number < run->fed && !p->bad, "no such packet: %llu", (unsigned long long)number);
 	FUZZ_CHECK(at < p->len && len <= p->len - at, "packet %llu does not have place %llu, %zu bytes",
 	           (unsigned long long)number, (unsigned long long)off, len);
 	if (t->tuple == 255) {
@@ -225,15 +225,19 @@ static void feed(struct tcp_run *r, struct fos_worker *w, unsigned batch, unsign
 static void check_stats(const struct tcp_run *r)
 {
 	const struct fos_worker_stats *st = &r->st;
-	uint64_t bytes = 0, gap_bytes = 0, payload = 0, slack = (uint64_t)(r->c->n + 1) * 512 + TCP_LEN_MAX;
+	uint64_t bytes = 0, gap_bytes = 0, payload = 0, bad = 0, slack = (uint64_t)(r->c->n + 1) * 512 + TCP_LEN_MAX;
 
 	for (unsigned i = 0; i < r->n_streams; i++) {
 		bytes += r->stream[i].bytes;
 		gap_bytes += r->stream[i].gap_bytes;
 	}
-	for (uint32_t i = 0; i < r->c->n; i++)
-		payload += r->c->packet[i].len;
+	for (uint32_t i = 0; i < r->c->n; i++) {
+		payload += r->c->packet[i].bad ? 0 : r->c->packet[i].len;
+		bad += r->c->packet[i].bad;
+	}
 	FUZZ_CHECK(st->packets == r->c->n && st->verdict[FOS_PKT_TCP] == r->c->n, "packets");
+	FUZZ_CHECK(st->bad_checksum == bad, "%llu of %llu wrong checksums", (unsigned long long)st->bad_checksum,
+	           (unsigned long long)bad);
 	FUZZ_CHECK(st->payload_bytes == payload, "payload_bytes");
 	FUZZ_CHECK(st->held_bytes == 0 && st->sessions_now == 0 && st->no_memory == 0, "something is left: %llu held",
 	           (unsigned long long)st->held_bytes);
