@@ -15,7 +15,6 @@ build=(
     build-essential cmake ninja-build pkg-config
     libpcap-dev       # flow matches: the filter compiler
     libxxhash-dev     # hash of the session table
-    libbsd-dev        # balanced trees, a header only
     libjansson-dev    # JSON
     libssl-dev        # digests
     libtrace3-dev     # every capture format that is neither pcap nor pcapng; GPL, loaded when needed

@@ -65,6 +65,7 @@ struct fos__held *fos__held_new(struct fos__store *st, struct fos_session *s, in
 	if (!h)
 		return NULL;
 	fos__pieces_init(&h->pieces, st);
+	h->runs = (struct fos__runs){ 0 };
 	h->kept = 0;
 	h->since_ns = 0;
 	h->since_pkts = 0;
@@ -79,6 +80,7 @@ void fos__held_free(struct fos__held *h)
 	for (struct fos__cursor c = fos__pieces_first(&h->pieces); c.leaf; fos__cursor_next(&c))
 		fos__origin_put(fos__cursor_rest(c)->origin);
 	fos__pieces_clear(&h->pieces);
+	fos__runs_clear(&h->runs);
 	leave_class(h);
 	fos__pool_give(h);
 }
@@ -116,6 +118,12 @@ void fos__held_fetch(struct fos__fetch *f, unsigned n)
 			__builtin_prefetch(fos__piece_data(o[i], f[i].pos));
 }
 
+/* The position from which a held segment counts against others. */
+static uint64_t rank_of(const struct fos__origin *o)
+{
+	return o->joined == FOS_JOINED_LOSES ? FOS_RANK_LOSES : o->o_from - o->joined;
+}
+
 /* ---- insertion ----------------------------------------------------------------------------------------------------- */
 
 static struct fos__origin *new_origin(struct fos__held *h, const struct fos__insert *in)
@@ -126,7 +134,8 @@ static struct fos__origin *new_origin(struct fos__held *h, const struct fos__ins
 		return NULL;
 	o->data = fos__origin_at(o, in->pkt, in->data - (in->from - in->o_from));
 	o->o_from = in->o_from;
-	o->o_to = in->o_to;
+	o->o_len = (uint32_t)(in->o_to - in->o_from);
+	o->joined = in->rank <= in->o_from ? (uint32_t)(in->o_from - in->rank) : FOS_JOINED_LOSES;
 	o->held_ns = in->held_ns;
 	return o;
 }
@@ -205,7 +214,7 @@ static int insert(struct fos__held *h, const struct fos__insert *in, uint32_t *c
 		if (to > in->to)
 			to = in->to;
 		*conflicts += differ(fos__piece_data(o, from), in->data + (from - in->from), to - from);
-		if (fos_overlap_new_wins(in->policy, o->o_from, o->o_to, in->o_from, in->o_to)) {
+		if (fos_overlap_new_wins(in->policy, rank_of(o), o->o_from + o->o_len, in->rank, in->o_to)) {
 			if (cut(h, &c, from, to))
 				return -ENOMEM;
 			continue;
@@ -319,7 +328,8 @@ static struct fos__origin *heir_of(struct fos__held *h, struct fos__origin *o, u
 		n->refs++;
 	}
 	n->shown = false;
-	n->o_to = o->o_to + shift;
+	n->o_len = o->o_len;
+	n->joined = o->joined;
 	n->o_from = o->o_from + shift;
 	return n;
 }

@@ -20,6 +20,7 @@
 
 #include "origin.h"
 #include "pieces.h"
+#include "runs.h"
 #include "store.h"
 
 struct fos_session;
@@ -29,8 +30,9 @@ struct fos_session;
 
 struct fos__held {
 	struct fos__pieces pieces;
-	size_t kept;       /* memory of origins and of what was copied for them */
-	uint64_t since_ns; /* when the first of them came, for a direction that has not started */
+	struct fos__runs runs; /* for the policy `linux`: tcp.c keeps them */
+	size_t kept;           /* memory of origins and of what was copied for them */
+	uint64_t since_ns;     /* when the first of them came, for a direction that has not started */
 	uint32_t since_pkts;
 	uint8_t size_class; /* of store.h's by_size, in which it is */
 	uint8_t side;       /* of `session`: whose segments these are */
@@ -46,7 +48,7 @@ void fos__held_free(struct fos__held *h);
 
 static inline size_t fos__held_bytes(const struct fos__held *h)
 {
-	return sizeof(*h) + h->pieces.bytes + h->kept;
+	return sizeof(*h) + h->pieces.bytes + h->kept + fos__runs_bytes(&h->runs);
 }
 
 /* Where the first piece begins; there is one. */
@@ -63,6 +65,7 @@ static inline const uint8_t *fos__piece_data(const struct fos__origin *o, uint64
 struct fos__insert {
 	uint64_t from, to;     /* what is new to the stream: from >= next */
 	uint64_t o_from, o_to; /* the segment as it came: o_from is where its payload begins */
+	uint64_t rank;         /* o_from, or what the policy `linux` says (runs.h) */
 	const uint8_t *data;   /* the byte at `from` */
 	const struct fos_pkt *pkt;
 	uint64_t held_ns; /* since when it is held */

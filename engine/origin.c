@@ -71,7 +71,8 @@ struct fos__origin *fos__origin_new(struct fos__store *st, const struct fos_pkt 
 	o->refs = 1;
 	o->pieces = 0;
 	o->data = NULL;
-	o->o_from = o->o_to = o->held_ns = 0;
+	o->o_from = o->held_ns = 0;
+	o->o_len = o->joined = 0;
 	o->heir = NULL;
 	o->shown = false;
 	o->bytes = (uint32_t)(sizeof(*o) + (o->pkt.buf ? sizeof(struct fos_buf) + o->pkt.buf->len + 16 : 0));

@@ -23,14 +23,17 @@ struct fos__origin {
 	uint32_t refs;
 	uint32_t pieces;     /* how many a direction holds */
 	const uint8_t *data; /* its first byte, at o_from */
-	uint64_t o_from,
-	    o_to;         /* positions of the segment as it came, for the overlap policy: only held.c looks at them */
-	uint64_t held_ns; /* since when it is held */
+	uint64_t o_from;     /* position of the segment as it came, and its length: only held.c looks at them */
+	uint32_t o_len;
+	uint32_t joined;          /* how far before o_from its rank lies (runs.h); FOS_JOINED_LOSES: it loses to all */
+	uint64_t held_ns;         /* since when it is held */
 	struct fos__origin *heir; /* while pieces of it move from one use to another; else NULL */
 	uint32_t bytes;           /* memory that it costs */
 	bool shown;               /* a piece of it was delivered */
 	struct fos_pkt pkt;
 };
+
+#define FOS_JOINED_LOSES UINT32_MAX
 
 /* One reference, `data` NULL and the positions 0; NULL: no memory. */
 struct fos__origin *fos__origin_new(struct fos__store *st, const struct fos_pkt *pkt);

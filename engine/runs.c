@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * runs.c: see runs.h. Which runs a segment meets on its way down the tree is a part of the policy, so the tree must have
- * the very shape that ORDER.md says: keep it a red-black tree as in the textbook, and insert and remove in this order.
+ * the very shape that ORDER.md says, and runs are inserted and removed in this very order.
  */
 #include "runs.h"
 
@@ -9,18 +9,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static int run_cmp(const struct fos__run *a, const struct fos__run *b)
-{
-	return (a->from > b->from) - (a->from < b->from);
-}
-
-RB_GENERATE_INTERNAL(fos__runs_tree, fos__run, node, run_cmp, static __attribute__((unused)))
-
 static void drop(struct fos__runs *r, struct fos__run *run)
 {
 	if (r->last == run)
-		r->last = RB_PREV(fos__runs_tree, &r->tree, run);
-	RB_REMOVE(fos__runs_tree, &r->tree, run);
+		r->last = fos__runs_tree_beside(run, FOS_LEFT);
+	fos__runs_tree_remove(&r->tree, run);
 	r->count--;
 	free(run);
 }
@@ -30,7 +23,7 @@ static void drop_covered(struct fos__runs *r, struct fos__run *run)
 {
 	struct fos__run *next;
 
-	while ((next = RB_NEXT(fos__runs_tree, &r->tree, run)) && next->to <= run->to)
+	while ((next = fos__runs_tree_beside(run, FOS_RIGHT)) && next->to <= run->to)
 		drop(r, next);
 }
 
@@ -38,12 +31,12 @@ static void drop_covered(struct fos__runs *r, struct fos__run *run)
  * *inside is set when it adds nothing to that run, *replaces when it begins with it and is longer. */
 static struct fos__run *find(const struct fos__runs *r, uint64_t from, uint64_t to, bool *inside, bool *replaces)
 {
-	struct fos__run *run = RB_ROOT(&r->tree);
+	struct fos__run *run = r->tree.root;
 
 	*inside = *replaces = false;
 	while (run) {
 		if (from < run->from) {
-			run = RB_LEFT(run, node);
+			run = run->child[FOS_LEFT];
 			continue;
 		}
 		if (from < run->to) {
@@ -54,7 +47,7 @@ static struct fos__run *find(const struct fos__runs *r, uint64_t from, uint64_t 
 		} else if (from == run->to) {
 			return run;
 		}
-		run = RB_RIGHT(run, node);
+		run = run->child[FOS_RIGHT];
 	}
 	return NULL;
 }
@@ -67,7 +60,7 @@ static struct fos__run *add(struct fos__runs *r, uint64_t from, uint64_t to)
 		return NULL;
 	run->from = from;
 	run->to = to;
-	RB_INSERT(fos__runs_tree, &r->tree, run);
+	fos__runs_tree_insert(&r->tree, run);
 	if (!r->last || from > r->last->from)
 		r->last = run;
 	r->count++;
@@ -106,7 +99,7 @@ void fos__runs_pass(struct fos__runs *r, uint64_t next)
 {
 	struct fos__run *first;
 
-	while (r->count && (first = RB_MIN(fos__runs_tree, &r->tree)) && first->from <= next)
+	while (r->count && (first = fos__runs_tree_end(&r->tree, FOS_LEFT)) && first->from <= next)
 		drop(r, first);
 }
 

@@ -10,14 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <bsd/sys/tree.h>
-
-struct fos__run {
-	RB_ENTRY(fos__run) node;
-	uint64_t from, to;
-};
-
-RB_HEAD(fos__runs_tree, fos__run);
+#include "runs_tree.h"
 
 /* Zeroed is empty. */
 struct fos__runs {

@@ -97,6 +97,15 @@ static void deliver_piece(struct fos_worker *w, struct fos_session *s, int side,
 	deliver(w, s, side, &o->pkt, fos__piece_data(o, x->from), x->len, first, o);
 }
 
+/* Runs that begin at `upto` or before it are no more. */
+static void forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto)
+{
+	size_t before = fos__held_bytes(h);
+
+	fos__runs_pass(&h->runs, upto);
+	account(w, h, before);
+}
+
 /* Delivers what is held and has become contiguous. Much of it is shown in parts, while it is in the cache, and so that what was
  * released is free for the next part. */
 static void drain(struct fos_worker *w, struct fos_session *s, int side)
@@ -127,6 +136,8 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 			unseen = 0;
 		}
 	}
+	if (h->held && h->held->runs.count)
+		forget_runs(w, h->held, h->next);
 }
 
 static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, uint64_t to, enum fos_gap_why why)
@@ -251,6 +262,21 @@ static void cap(struct fos_worker *w, struct fos_session *s, int side)
 		give_up_for_cap(w, most->session, most->side);
 }
 
+/* The position from which a segment counts against others: where it begins, or (policy `linux`) its rank. */
+static uint64_t place(struct fos_worker *w, struct fos__half *h, uint64_t from, uint64_t to)
+{
+	uint64_t rank = from;
+
+	if (w->cfg.overlap != FOS_OVERLAP_LINUX || ((h->flags & FOS_HALF_STARTED) && from <= h->next))
+		return from;
+	size_t before = fos__held_bytes(h->held);
+
+	if (fos__runs_place(&h->held->runs, from, to, &rank))
+		w->st.no_memory++;
+	account(w, h->held, before);
+	return rank;
+}
+
 static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
                  const uint8_t *data, uint64_t to)
 {
@@ -266,6 +292,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 		                  .to = to,
 		                  .o_from = to - p->app_len,
 		                  .o_to = to,
+		                  .rank = place(w, h, to - p->app_len, to),
 		                  .data = data,
 		                  .pkt = p,
 		                  .held_ns = w->now_ns,
@@ -548,6 +575,7 @@ void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct f
 		if (n) {
 			to->half[side].flags &= (1u << FOS_HALF_HOPS) - 1;
 			to->half[side].flags |= (hops + 1) << FOS_HALF_HOPS;
+			forget_runs(w, h->held, UINT64_MAX);
 			move_pieces(w, from, to, side, x, n);
 		}
 		free(x);

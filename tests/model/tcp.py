@@ -7,6 +7,7 @@ Pieces that do not overlap, delivered bytes a bytearray with a list of the runs 
 from bisect import bisect_left, bisect_right
 
 from packets import ACK, FIN, RST, SYN
+from runs import Runs
 
 NEAR = 16 << 20
 WINDOW = 1 << 30
@@ -18,13 +19,14 @@ IDLE_OVER = 60 * SECOND
 IDLE_OPEN = (2 * 60 + 4) * 60 * SECOND
 LONGEST_HOLD = 120 * SECOND
 
-# Whether the new segment n wins a byte that is held from the segment o, both as (from, to) as they came.
+# Whether the new segment n wins a byte that is held from the segment o, both as (from, to) as they came. (`linux` is no
+# rule for two segments: see runs.py.)
 POLICIES = {
     "first": lambda n, o: False,
     "last": lambda n, o: True,
     "bsd": lambda n, o: n[0] < o[0],
     "bsd-right": lambda n, o: n[0] >= o[0],
-    "linux": lambda n, o: n[0] < o[0] or (n[0] == o[0] and n[1] > o[1]),
+    "linux": None,
     "old-linux": lambda n, o: n[0] < o[0] or (n[0] == o[0] and n[1] >= o[1]),
     "solaris": lambda n, o: n[1] >= o[1] if n[0] <= o[0] else n[1] > o[1],
 }
@@ -52,11 +54,12 @@ def differing(a, b):
 class Piece:
     """Held bytes [start, end) and what they came with: the segment, the time, the position of its FIN or None.
 
-    `stamp` is (packets, time) of the evidence or None.
+    `stamp` is (packets, time) of the evidence or None, `rank` that of the segment under the policy `linux`.
     """
 
-    def __init__(self, start, data, came, since, stamp=None, fin=None):
+    def __init__(self, start, data, came, since, stamp=None, fin=None, rank=None):
         self.start, self.data, self.came, self.since, self.stamp, self.fin = start, data, came, since, stamp, fin
+        self.rank = rank
 
     @property
     def end(self):
@@ -64,7 +67,7 @@ class Piece:
 
     def part(self, start, end):
         data = self.data[start - self.start:end - self.start]
-        return Piece(start, data, self.came, self.since, self.stamp, self.fin)
+        return Piece(start, data, self.came, self.since, self.stamp, self.fin, self.rank)
 
 
 def start_of(piece):
@@ -96,7 +99,8 @@ class PeerAcks:
 class Direction:
     def __init__(self, options):
         self.options = options
-        self.wins = POLICIES[options.overlap]
+        self.policy = POLICIES[options.overlap]
+        self.joined = Runs() if options.overlap == "linux" else None
         self.packets = 0
         self.first = self.isn = self.low = self.high = self.fin = self.fin_before = self.ack = None
         self.start = self.next = None
@@ -202,11 +206,21 @@ class Direction:
         if not self.held and self.started and start == self.next:
             self.pass_on(data)
             return
-        self.insert(Piece(start, data, came, now, fin=fin), now)
+        self.insert(Piece(start, data, came, now, fin=fin, rank=self.rank(came)), now)
         if self.started:
             self.deliver()
         elif self.first_held is None:
             self.first_held = (self.packets, now)
+
+    def rank(self, came):
+        if self.joined is None or (self.started and came[0] <= self.next):
+            return came[0]
+        return self.joined.place(*came)
+
+    def wins(self, new, old):
+        if self.policy is not None:
+            return self.policy(new.came, old.came)
+        return new.rank < old.rank or (new.rank == old.rank and new.came[1] > old.came[1])
 
     def insert(self, new, now):
         """Byte for byte the new segment wins or loses against what is held there."""
@@ -218,7 +232,7 @@ class Direction:
         for old in self.held[first:last]:
             overlap = (max(old.start, new.start), min(old.end, new.end))
             self.conflicts += differing(old.part(*overlap).data, new.part(*overlap).data)
-            if self.wins(new.came, old.came):
+            if self.wins(new, old):
                 result += [old.part(old.start, overlap[0]), old.part(overlap[1], old.end)]
                 continue
             result += [new.part(at, max(at, overlap[0])), old]
@@ -266,6 +280,8 @@ class Direction:
             self.pass_on(self.held[done].data)
             done += 1
         del self.held[:done]
+        if self.joined is not None:
+            self.joined.passed(self.next)
 
     # Patience
 
@@ -485,6 +501,8 @@ def move_held(old, new):
             continue
         new.hops = old.hops + 1
         move_piece(piece, old, new, new.start + beyond - piece.start)
+    if old.joined is not None and len(stay) < len(old.held):
+        old.joined.forget()
     old.held = stay
     if not stay:
         old.first_held = None
@@ -493,7 +511,7 @@ def move_held(old, new):
 
 def move_piece(piece, old, new, shift):
     came = (piece.came[0] + shift, piece.came[1] + shift)
-    moved = Piece(piece.start + shift, piece.data, came, piece.since, fin=piece.fin)
+    moved = Piece(piece.start + shift, piece.data, came, piece.since, fin=piece.fin, rank=piece.rank + shift)
     new.held.append(moved)
     new.low = new.start
     new.high = moved.end if new.high is None else max(new.high, moved.end)

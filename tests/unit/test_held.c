@@ -113,6 +113,7 @@ static int insert(struct fos__held *h, const struct source *x, uint64_t from, ui
 	struct fos__insert in = { .from = from + skip,
 		                  .to = from + x->pkt.app_len,
 		                  .o_from = from,
+		                  .rank = from,
 		                  .o_to = from + x->pkt.app_len,
 		                  .data = x->pkt.app + skip,
 		                  .pkt = &x->pkt,
@@ -178,7 +179,7 @@ static void check(struct fos__held *h, const struct model *m)
 			assert_true(o >= 0);
 			assert_int_equal(v.data[BASE + at - v.from], m->byte[at]);
 			assert_int_equal(v.o->o_from, m->seg[o].from);
-			assert_int_equal(v.o->o_to, m->seg[o].to);
+			assert_int_equal(v.o->o_from + v.o->o_len, m->seg[o].to);
 		}
 		count++;
 		for (k = 0; k < origins && seen[k] != v.o; k++)
@@ -269,6 +270,7 @@ static void hand_insert(struct hand *t, uint64_t from, const char *data, enum fo
 	struct fos__insert in = { .from = from,
 		                  .to = from + strlen(data),
 		                  .o_from = from,
+		                  .rank = from,
 		                  .o_to = from + strlen(data),
 		                  .data = x->pkt.app,
 		                  .pkt = &x->pkt,
@@ -308,7 +310,7 @@ static void test_split(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(v.from, want[i].from);
 		assert_int_equal(v.o->o_from, want[i].o_from);
-		assert_int_equal(v.o->o_to, want[i].o_to);
+		assert_int_equal(v.o->o_from + v.o->o_len, want[i].o_to);
 		assert_int_equal(v.o->held_ns, want[i].held);
 		assert_int_equal(v.to - v.from, strlen(want[i].text));
 		assert_memory_equal(v.data, want[i].text, v.to - v.from);
@@ -395,7 +397,7 @@ static void test_take_put(void **state)
 	assert_int_equal(nth(other, 0).o->o_from, 1104);
 	assert_false(nth(other, 0).stamped);
 	assert_int_equal(nth(other, 1).o->o_from, 1100);
-	assert_int_equal(nth(other, 1).o->o_to, 1120);
+	assert_int_equal(nth(other, 1).o->o_from + nth(other, 1).o->o_len, 1120);
 	assert_int_equal(nth(other, 1).o->held_ns, 1);
 	assert_memory_equal(nth(other, 1).data, "ghij", 4);
 	assert_int_equal(nth(t.h, 0).o->o_from, 100);

@@ -170,12 +170,12 @@ static void pieces_share_a_copy(void **state)
 	assert_non_null(bytes);
 	for (uint32_t i = 1; i < LEN; i += 2) {
 		in.pkt = &small;
-		in.from = in.o_from = 1000 + i;
+		in.from = in.o_from = in.rank = 1000 + i;
 		in.to = in.o_to = in.from + 1;
 		assert_int_equal(fos__held_insert(h, &in, &conflicts, &added), 0);
 	}
 	in.pkt = &large;
-	in.from = in.o_from = 1000;
+	in.from = in.o_from = in.rank = 1000;
 	in.to = in.o_to = 1000 + LEN;
 	assert_int_equal(fos__held_insert(h, &in, &conflicts, &added), 0);
 	assert_int_equal(added, LEN / 2);

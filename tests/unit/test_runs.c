@@ -4,9 +4,9 @@
  * against a model that keeps runs in a list; the list knows no way down a tree, so it is asked only where no run is met before
  * the one that is joined.
  */
-#include <inttypes.h>
-
 #include "runs.h"
+
+#include <inttypes.h>
 
 #include "engine_run.h"
 
@@ -151,11 +151,66 @@ static void test_many(void **state)
 	fos__runs_clear(&r);
 }
 
+/* Red nodes have black children, every way down the same number of black nodes, and keys are in order. Returns that
+ * number. */
+static unsigned check_tree(const struct fos__run *r, const struct fos__run *parent, uint64_t from, uint64_t to)
+{
+	if (!r)
+		return 1;
+	assert_ptr_equal(r->parent, parent);
+	assert_true(r->from >= from && r->from < to);
+	assert_false(r->red && parent && parent->red);
+	unsigned black = check_tree(r->child[FOS_LEFT], r, from, r->from);
+
+	assert_int_equal(check_tree(r->child[FOS_RIGHT], r, r->from + 1, to), black);
+	return black + !r->red;
+}
+
+/* The tree alone: in and out at random, and both ways through it. */
+static void test_tree(void **state)
+{
+	enum { NODES = 64, STEPS = 20000 };
+	static struct fos__run nodes[NODES];
+	bool in[NODES] = { false };
+	struct fos__runs_tree t = { NULL };
+	uint64_t rnd = er_seed();
+
+	(void)state;
+	for (int step = 0; step < STEPS; step++) {
+		size_t i = er_draw(&rnd, step / 1000 % 2 ? NODES : NODES / 4), n = 0;
+
+		nodes[i].from = i + 1;
+		if (in[i])
+			fos__runs_tree_remove(&t, &nodes[i]);
+		else
+			fos__runs_tree_insert(&t, &nodes[i]);
+		in[i] = !in[i];
+		check_tree(t.root, NULL, 0, UINT64_MAX);
+		assert_true(!t.root || !t.root->red);
+		struct fos__run *r = fos__runs_tree_end(&t, FOS_LEFT);
+
+		for (; n < NODES; n++) {
+			if (!in[n])
+				continue;
+			assert_ptr_equal(r, &nodes[n]);
+			r = fos__runs_tree_beside(r, FOS_RIGHT);
+		}
+		assert_null(r);
+		for (r = fos__runs_tree_end(&t, FOS_RIGHT); n-- > 0;) {
+			if (!in[n])
+				continue;
+			assert_ptr_equal(r, &nodes[n]);
+			r = fos__runs_tree_beside(r, FOS_LEFT);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_alone),     cmocka_unit_test(test_one_over_another),
 		                            cmocka_unit_test(test_joining),   cmocka_unit_test(test_passing),
-		                            cmocka_unit_test(test_at_random), cmocka_unit_test(test_many) };
+		                            cmocka_unit_test(test_at_random), cmocka_unit_test(test_many),
+		                            cmocka_unit_test(test_tree) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,8 @@ enum fos_overlap {
 	FOS_OVERLAPS,
 };
 
-/* Does the segment that came later, [new_from, new_to), win over [old_from, old_to)? Both as they came on the wire. */
+/* Does the segment that came later, [new_from, new_to), win over [old_from, old_to)? Both as they came on the wire; for
+ * `linux` in a stream, `from` is the segment's rank (runs.h), which is where it begins while no two have become one. */
 bool fos_overlap_new_wins(enum fos_overlap policy, uint64_t old_from, uint64_t old_to, uint64_t new_from,
                           uint64_t new_to);
 
