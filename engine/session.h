@@ -18,17 +18,19 @@ struct fos__flow;
 struct fos__held;
 
 enum fos__half_flag {
-	FOS_HALF_SEEN = 1u << 0,    /* a packet that was no RST */
-	FOS_HALF_ANY = 1u << 1,     /* any packet */
-	FOS_HALF_ISN = 1u << 2,     /* `isn` is known */
-	FOS_HALF_STARTED = 1u << 3, /* `start` and `next` are known */
-	FOS_HALF_MID = 1u << 4,     /* it started without a SYN */
-	FOS_HALF_FIN = 1u << 5,     /* `fin` is known */
-	FOS_HALF_ACKED = 1u << 6,   /* `ack` is known; before the first packet only its low 32 bits count */
-	FOS_HALF_ACKS = 1u << 7,    /* this side sent an ACK: `ack_least` */
-	FOS_HALF_HINT = 1u << 8,    /* the peer's SYN-ACK said where this side's data starts */
-	FOS_HALF_DATA = 1u << 9,    /* payload was seen */
-	FOS_HALF_HOPS = 16,         /* shift: how often what moved here has moved, at most 15 */
+	FOS_HALF_SEEN = 1u << 0,       /* a packet that was no RST */
+	FOS_HALF_ANY = 1u << 1,        /* any packet */
+	FOS_HALF_ISN = 1u << 2,        /* `isn` is known */
+	FOS_HALF_STARTED = 1u << 3,    /* `start` and `next` are known */
+	FOS_HALF_MID = 1u << 4,        /* it started without a SYN */
+	FOS_HALF_FIN = 1u << 5,        /* `fin` is known */
+	FOS_HALF_ACKED = 1u << 6,      /* `ack` is known; before the first packet only its low 32 bits count */
+	FOS_HALF_ACKS = 1u << 7,       /* this side sent an ACK: `ack_least` */
+	FOS_HALF_HINT = 1u << 8,       /* the peer's SYN-ACK said where this side's data starts */
+	FOS_HALF_DATA = 1u << 9,       /* payload was seen */
+	FOS_HALF_STRAY = 1u << 10,     /* `stray_seq`: of an RST that belongs to a use that is still to come */
+	FOS_HALF_STRAY_ACK = 1u << 11, /* ... and `stray_ack` */
+	FOS_HALF_HOPS = 16,            /* shift: how often what moved here has moved, at most 15 */
 };
 
 /* One direction of a TCP session. All 64-bit members are positions, see seq.h. */
@@ -45,6 +47,7 @@ struct fos__half {
 	uint32_t ack_least;
 	uint32_t hint;
 	uint32_t conflicts;
+	uint32_t stray_seq, stray_ack;
 };
 
 enum fos__session_flag {

@@ -439,9 +439,18 @@ static void handshake(struct fos_worker *w, struct fos_session *s, int side, con
 	}
 }
 
-/* Rule 3, the end: an ACK of a connection whose SYN is still to come says nothing of this one. */
-static bool strange_ack(const struct fos_session *s, const struct fos_pkt *p, int side)
+/* Rule 3, the end: an ACK or an RST of a connection whose SYN is still to come says nothing of this one; an RST is remembered. */
+static bool strange_ack(struct fos_session *s, const struct fos_pkt *p, int side)
 {
+	struct fos__half *h = &s->half[side];
+
+	if (fos__use_stray_rst(s, p, side)) {
+		h->stray_seq = p->seq;
+		h->stray_ack = p->ack;
+		h->flags &= ~(uint32_t)FOS_HALF_STRAY_ACK;
+		h->flags |= FOS_HALF_STRAY | ((p->tcp_flags & FOS_TCP_ACK) ? FOS_HALF_STRAY_ACK : 0u);
+		return true;
+	}
 	if ((p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST)) || p->app_wire_len)
 		return false;
 	return fos__use_strange(s, p, side);

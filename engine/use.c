@@ -274,6 +274,40 @@ bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int 
 	return (s->flags & FOS_SESSION_RST) && !(h->flags & FOS_HALF_FIN) && pos > h->high + FOS_STRAY;
 }
 
+bool fos__use_stray_rst(const struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__half *h = &s->half[side];
+
+	return (p->tcp_flags & FOS_TCP_RST) && fos__session_over(s) && (h->flags & FOS_HALF_SEEN) &&
+	       outside(fos_seq_near(h->next, p->seq), h->low, h->high) > FOS_STRAY;
+}
+
+/* Is an RST that `h`, the direction `side`, remembers the end of the connection that `p` begins? */
+static bool stray_rst_fits(const struct fos__half *h, int side, const struct fos_pkt *p, int of)
+{
+	if (!(h->flags & FOS_HALF_STRAY))
+		return false;
+	if (side == of)
+		return near(h->stray_seq, p->seq);
+	if (p->tcp_flags & FOS_TCP_ACK)
+		return near(h->stray_seq, p->ack);
+	return (h->flags & FOS_HALF_STRAY_ACK) && near(h->stray_ack, p->seq);
+}
+
+/* A use that `p` has just made: the RST that overtook it counts now. */
+static void take_stray_rst(struct fos_session *s, const struct fos_pkt *p, int of)
+{
+	for (struct fos_session *u = s->older; u; u = u->older) {
+		for (int side = 0; side < 2; side++) {
+			if (!stray_rst_fits(&u->half[side], side, p, of))
+				continue;
+			u->half[side].flags &= ~(uint32_t)(FOS_HALF_STRAY | FOS_HALF_STRAY_ACK);
+			s->flags |= FOS_SESSION_RST;
+			return;
+		}
+	}
+}
+
 static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p, const struct fos_key *key,
                                    struct fos_session *newest, int side)
 {
@@ -288,7 +322,11 @@ static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p
 			oldest = oldest->older;
 		fos__use_end(w, oldest, FOS_END_TIMEOUT);
 	}
-	return fos__use_new(w, key, p->hash, newest, synack ? !side : side);
+	struct fos_session *s = fos__use_new(w, key, p->hash, newest, synack ? !side : side);
+
+	if (s)
+		take_stray_rst(s, p, side);
+	return s;
 }
 
 struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side)

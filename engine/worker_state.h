@@ -66,6 +66,8 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side);
 /* Rule 3, the end: does it lie where this use cannot have anything, so that it is of a connection whose SYN is still to come? */
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side);
+/* ... and an RST: is it such a connection's end? */
+bool fos__use_stray_rst(const struct fos_session *s, const struct fos_pkt *p, int side);
 void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why);
 /* After a packet of a session that is half-open, or of any when it is crowded. */
 void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p);

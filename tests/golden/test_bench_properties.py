@@ -105,6 +105,12 @@ class EveryTrace(Case):
             if options == "--corrupt 2%,checksum=fix":
                 self.assertEqual((run["packets"], run["streams"]["gapped"]), (n, 0), name)
 
+    def test_rst_before_its_syn(self):
+        """Seeds whose RSTs overtake the SYN of their connection, the one before being over."""
+        for seed in (14, 30, 40, 74, 83, 87, 115):
+            wrong, _ = whole("port-reuse.pcap", "--delay 1ms,jitter=20ms", seed, True)
+            self.assertFalse(wrong)
+
     def test_connections_that_become_one(self):
         """A lost SYN on ports that are used again: two connections in one, as the model has it."""
         wrong, run = whole("mixed.pcap", "--corrupt 20%,checksum=fix --truncate 30%", 5, False)

@@ -105,6 +105,7 @@ class Direction:
         self.first = self.isn = self.low = self.high = self.fin = self.fin_before = self.ack = None
         self.start = self.next = None
         self.mid = False
+        self.stray_rst = None  # (sequence number, acknowledgement or None) of an RST of a use that is still to come
         self.hops = 0  # how often what moved here has moved
         self.held, self.first_held = [], None  # first_held: (packets, time) when the first payload was held
         self.peer_acks = PeerAcks()
@@ -383,9 +384,41 @@ class Conversation:
         while self.uses:
             self.end_use(self.uses[0], "eof")
 
-    def new_use(self):
+    def new_use(self, packet, d):
+        before = self.uses[-(USES - 1):]
         self.uses.append(Use(self.options, self.new_number()))
+        self.take_stray_rst(self.uses[-1], before, packet, d)
         return self.uses[-1]
+
+    @classmethod
+    def take_stray_rst(cls, new, before, packet, d):
+        """The RST that overtook the packet that makes this use."""
+        for use in reversed(before):
+            for of, direction in enumerate(use.directions):
+                if direction.stray_rst and cls.stray_rst_fits(direction.stray_rst, of, packet, d):
+                    direction.stray_rst = None
+                    new.rst = True
+                    return
+
+    @staticmethod
+    def stray_rst_fits(rst, of, packet, d):
+        seq, ack = rst
+        if of == d:
+            distance = seq - packet.seq
+        elif packet.flags & ACK:
+            distance = seq - packet.ack
+        elif ack is not None:
+            distance = ack - packet.seq
+        else:
+            return False
+        return distance % (1 << 32) <= NEAR
+
+    @staticmethod
+    def is_stray_rst(use, packet, d):
+        mine = use.directions[d]
+        if not packet.flags & RST or not use.over or not mine.has_packets:
+            return False
+        return distance_outside(mine.position(packet.seq), mine.low, mine.high) > STRAY
 
     # Rule 2
 
@@ -397,7 +430,7 @@ class Conversation:
             if self.syn_fits(use, packet, d):
                 return use
         before = self.uses[-1] if self.uses else None
-        use = self.new_use()
+        use = self.new_use(packet, d)
         if before is not None:
             self.start_at_syn(use.directions[d], packet)
             move_held(before.directions[d], use.directions[d])
@@ -429,10 +462,10 @@ class Conversation:
 
     def use_of_other(self, packet, d):
         if not self.uses:
-            return self.new_use()
+            return self.new_use(packet, d)
         use = min(reversed(self.uses), key=lambda use: self.distance(use, packet, d))
         if (packet.length or packet.flags & FIN) and not packet.flags & RST and self.is_strange(use, packet, d):
-            return self.new_use()
+            return self.new_use(packet, d)
         return use
 
     @staticmethod
@@ -470,6 +503,9 @@ class Conversation:
         use.last_packet = now
         mine.packets += 1
         if not packet.length and not packet.flags & (SYN | FIN | RST) and self.is_strange(use, packet, d):
+            return
+        if self.is_stray_rst(use, packet, d):
+            mine.stray_rst = packet.seq, packet.ack if packet.flags & ACK else None
             return
         is_rst, is_syn = bool(packet.flags & RST), bool(packet.flags & SYN)
         if packet.flags & ACK:

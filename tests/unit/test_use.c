@@ -91,6 +91,20 @@ static const struct {
 	{ "far beyond a reset", HELLO "> R 1001; > A 1100000 5001 stray", "1>  rst; 1<  rst; 2> ~stray eof" },
 	{ "less far beyond a reset", HELLO "> R 1001; > A 1040000 5001 stray", "1> [1038999]stray rst; 1<  rst" },
 
+	{ "an RST before its SYN",
+	  HELLO BYE("1001") "> R 2500100; > S 2500000; < SA 9000000 2500001; > A 2500001 9000001 abc",
+	  "1>  fin; 1<  fin; 2> abc rst; 2<  rst" },
+	{ "an RST before its SYN-ACK, by what it acknowledges",
+	  HELLO BYE("1001") "> RA 2500100 9000001; < S 9000000; > A 2500001 9000001 abc",
+	  "1>  fin; 1<  fin; 2> ~abc rst; 2<  rst" },
+	{ "an RST before its data",
+	  HELLO BYE("1001") "> R 2500100; > A 2500001 9000001 abc; < SA 9000000 2500001; < A 9000001 2500001 xyz",
+	  "1>  fin; 1<  fin; 2> abc rst; 2< xyz rst" },
+	{ "an RST of no connection that comes", HELLO BYE("1001") "> R 2500100; > S 2600000; > A 2600001 1 abc",
+	  "1>  fin; 1<  fin; 2> abc eof" },
+	{ "an RST not far from a connection that is over", HELLO BYE("1001") "> R 900100; > S 900000; > A 900001 1 abc",
+	  "1>  fin; 1<  fin; 2> abc eof" },
+
 	/* rule 4 */
 	{ "nine uses",
 	  "> S 100000000; > S 200000000; > S 300000000; > S 400000000; > S 500000000; > S 600000000;"
