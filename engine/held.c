@@ -100,7 +100,7 @@ static void count_out(struct fos__held *h, struct fos__origin *o)
 
 void fos__held_fetch(struct fos__fetch *f, unsigned n)
 {
-	const struct fos__origin *o[FOS_BATCH_MAX];
+	const struct fos__origin *o[2 * FOS_BATCH_MAX];
 	struct fos__cursor c[FOS_BATCH_MAX];
 
 	for (unsigned i = 0; i < n; i++) {
@@ -111,11 +111,20 @@ void fos__held_fetch(struct fos__fetch *f, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (f[i].held)
 			c[i] = fos__pieces_fetch_place(f[i].leaf, f[i].pos);
-	for (unsigned i = 0; i < n; i++)
-		o[i] = f[i].held ? fos__pieces_fetch_origin(c[i], f[i].pos) : NULL;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		o[2 * i] = o[2 * i + 1] = NULL;
+		if (!f[i].held)
+			continue;
+		o[2 * i] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
+		c[i].i++;
+		o[2 * i + 1] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
+	}
+	for (unsigned i = 0; i < 2 * n; i++) {
+		uint64_t pos = f[i / 2].pos;
+
 		if (o[i])
-			__builtin_prefetch(fos__piece_data(o[i], f[i].pos));
+			__builtin_prefetch(pos > o[i]->o_from ? fos__piece_data(o[i], pos) : o[i]->data);
+	}
 }
 
 /* The position from which a held segment counts against others. */

@@ -83,10 +83,10 @@ int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t
 struct fos__fetch {
 	struct fos__held *held; /* NULL: nowhere */
 	struct fos__leaf *leaf;
-	uint64_t pos;
+	uint64_t pos, to;
 };
 
-/* Looks that up for n <= FOS_BATCH_MAX segments, of which held and pos are set; where it is not worth it, held is NULL then. */
+/* Looks that up for n <= FOS_BATCH_MAX segments, of which all but `leaf` is set; where it is not worth it, held is NULL then. */
 void fos__held_fetch(struct fos__fetch *f, unsigned n);
 
 /* To be called before the segment comes, unless a leaf was freed since. */

@@ -194,14 +194,12 @@ struct fos__cursor fos__pieces_fetch_place(struct fos__leaf *l, uint64_t pos)
 	return c;
 }
 
-const struct fos__origin *fos__pieces_fetch_origin(struct fos__cursor c, uint64_t pos)
+const struct fos__origin *fos__pieces_fetch_origin(struct fos__cursor c, uint64_t pos, uint64_t to)
 {
-	const struct fos__origin *o = fos__cursor_rest(c)->origin;
-
-	if (pos < fos__cursor_from(c) || pos >= fos__cursor_to(c))
+	if (c.i >= c.leaf->n || fos__cursor_from(c) >= to || pos >= fos__cursor_to(c))
 		return NULL;
-	__builtin_prefetch(o);
-	return o;
+	__builtin_prefetch(fos__cursor_rest(c)->origin);
+	return fos__cursor_rest(c)->origin;
 }
 
 struct fos__cursor fos__pieces_seek(const struct fos__pieces *p, uint64_t pos)

@@ -125,10 +125,10 @@ void fos__pieces_clear(struct fos__pieces *p); /* frees nodes; it is empty then 
 struct fos__cursor fos__pieces_seek(const struct fos__pieces *p, uint64_t pos);
 
 /* Seeking in steps, each of which fetches what the next one reads, so that many can be under way: the leaf (NULL: there is but one);
- * the place in it of the last piece that begins at or before `pos`; that piece's origin, where `pos` lies in it, else NULL. */
+ * the place in it of the last piece that begins at or before `pos`; the origin of the piece there, where it meets [pos, to), else NULL. */
 struct fos__leaf *fos__pieces_fetch_leaf(const struct fos__pieces *p, uint64_t pos);
 struct fos__cursor fos__pieces_fetch_place(struct fos__leaf *l, uint64_t pos);
-const struct fos__origin *fos__pieces_fetch_origin(struct fos__cursor c, uint64_t pos);
+const struct fos__origin *fos__pieces_fetch_origin(struct fos__cursor c, uint64_t pos, uint64_t to);
 
 /* Puts *x in before *c, where it must fit; *c is its place then. Returns 0 or -ENOMEM (nothing changed). */
 int fos__pieces_insert(struct fos__pieces *p, struct fos__cursor *c, const struct fos__piece *x);

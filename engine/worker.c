@@ -362,8 +362,10 @@ static void admit_fetched(struct fos_worker *w, struct fos_batch *b)
 		const struct fos__half *h = ses ? &ses->half[w->place[i].side] : NULL;
 
 		f[i].held = h && p->app_len ? h->held : NULL;
-		if (f[i].held)
+		if (f[i].held) {
 			f[i].pos = fos_seq_near(h->next, p->seq);
+			f[i].to = f[i].pos + p->app_len;
+		}
 	}
 	fos__held_fetch(f, b->n);
 	for (uint32_t i = 0; i < b->n; i++) {
