@@ -119,31 +119,6 @@ static bool same_gaps(const struct bench_stream *a, const struct bench_stream *b
 	return true;
 }
 
-/* The stream of the reference that a stream of the run is, of those in [from, to): the same start, else the nearest;
- * `taken` marks those that have one. Returns its index or SIZE_MAX. */
-static size_t partner(const struct bench_record *ref, size_t from, size_t to, const struct bench_stream *st,
-                      const size_t *taken)
-{
-	size_t best = SIZE_MAX;
-	int64_t least = FAR + 1;
-
-	for (size_t i = from; i < to; i++) {
-		int64_t d = llabs(shift_of(&ref->stream[i], st)) * 2;
-
-		if (ref->stream[i].bytes == 0)
-			continue;
-		if (d == 0 && ref->stream[i].bytes != st->bytes)
-			d = 1;
-		if (taken[i])
-			d += 2;
-		if (d < least) {
-			least = d;
-			best = i;
-		}
-	}
-	return best;
-}
-
 /* partner[] of ref: index + 1 of the run's stream that it is, and how many more there are. */
 struct pairing {
 	size_t *first;   /* per stream of ref: index + 1 in run, 0: none */
@@ -151,7 +126,30 @@ struct pairing {
 	bool *wrong;     /* one of them has wrong bytes */
 	bool *ambiguous; /* the stream of ref is, or one of the run's that it is */
 	bool *unclear;   /* the stream of the run is; NULL: that is no excuse */
+	size_t *
+	    order; /* ref's streams with bytes, those of each direction by their start; they begin where the direction does */
+	size_t *full; /* how many those are, at the index of the direction's first stream */
 };
+
+static int start_cmp(const void *a, const void *b, void *ref)
+{
+	const struct bench_stream *stream = ((const struct bench_record *)ref)->stream;
+	size_t i = *(const size_t *)a, k = *(const size_t *)b;
+
+	if (stream[i].start_seq != stream[k].start_seq)
+		return stream[i].start_seq < stream[k].start_seq ? -1 : 1;
+	return i < k ? -1 : i > k;
+}
+
+static void sort_starts(struct pairing *p, const struct bench_record *ref)
+{
+	for (size_t from = 0, to; from < ref->streams; from = to) {
+		for (to = from; to < ref->streams && direction_cmp(&ref->stream[to], &ref->stream[from]) == 0; to++)
+			if (ref->stream[to].bytes)
+				p->order[from + p->full[from]++] = to;
+		qsort_r(p->order + from, p->full[from], sizeof(*p->order), start_cmp, (void *)(uintptr_t)ref);
+	}
+}
 
 static int pairing_init(struct pairing *p, const struct bench_record *ref)
 {
@@ -161,7 +159,65 @@ static int pairing_init(struct pairing *p, const struct bench_record *ref)
 	p->first = calloc(n + 1, sizeof(*p->first));
 	p->more = calloc(n + 1, sizeof(*p->more));
 	p->wrong = calloc(n + 1, sizeof(*p->wrong));
-	return p->first && p->more && p->wrong ? bench_check_ambiguous(ref, &p->ambiguous) : -ENOMEM;
+	p->order = calloc(n + 1, sizeof(*p->order));
+	p->full = calloc(n + 1, sizeof(*p->full));
+	if (!p->first || !p->more || !p->wrong || !p->order || !p->full)
+		return -ENOMEM;
+	sort_starts(p, ref);
+	return bench_check_ambiguous(ref, &p->ambiguous);
+}
+
+/* How many of the direction's n streams, by start, start before `seq`. */
+static size_t starts_before(const struct bench_record *ref, const size_t *order, size_t n, uint32_t seq)
+{
+	size_t lo = 0;
+
+	while (lo < n) {
+		size_t mid = lo + (n - lo) / 2;
+
+		if (ref->stream[order[mid]].start_seq < seq)
+			lo = mid + 1;
+		else
+			n = mid;
+	}
+	return lo;
+}
+
+/* The stream of the reference that a stream of the run is, of those of its direction, the first of which is number `from`:
+ * the same start, else the nearest; of equals the first. Starts are looked at from near to far, either way. Returns its index or
+ * SIZE_MAX. */
+static size_t partner(const struct bench_record *ref, const struct pairing *p, size_t from,
+                      const struct bench_stream *st)
+{
+	const size_t *order = p->order + from;
+	size_t best = SIZE_MAX, n = from < ref->streams ? p->full[from] : 0;
+	size_t up = n ? starts_before(ref, order, n, st->start_seq) % n : 0, down = n ? (up + n - 1) % n : 0;
+	int64_t least = FAR + 1;
+
+	while (n--) {
+		int64_t above = llabs(shift_of(&ref->stream[order[up]], st));
+		int64_t below = llabs(shift_of(&ref->stream[order[down]], st));
+		size_t i = above <= below ? order[up] : order[down];
+		int64_t d = (above <= below ? above : below) * 2;
+
+		if (d > least)
+			break;
+		if (above <= below)
+			up = (up + 1) % p->full[from];
+		else
+			down = (down + p->full[from] - 1) % p->full[from];
+		if (d == 0 && ref->stream[i].bytes != st->bytes)
+			d = 1;
+		if (p->first[i])
+			d += 2;
+		if (d < least || (d == least && i < best && best != SIZE_MAX)) {
+			least = d;
+			best = i;
+		}
+		if (d == 0)
+			break;
+	}
+	return best;
 }
 
 static void pairing_free(struct pairing *p)
@@ -171,6 +227,8 @@ static void pairing_free(struct pairing *p)
 	free(p->wrong);
 	free(p->ambiguous);
 	free(p->unclear);
+	free(p->order);
+	free(p->full);
 }
 
 static int doubt(struct bench_check *c, size_t ref)
@@ -215,7 +273,7 @@ static int pair(const struct bench_record *ref, const struct bench_record *run, 
 		if (st->bytes == 0)
 			continue;
 		bench_check_find(ref, st, &from, &to);
-		at = partner(ref, from, to, st, p->first);
+		at = from < to ? partner(ref, p, from, st) : SIZE_MAX;
 		if (at == SIZE_MAX) {
 			rc = extra(ref, from, to, p, run, st, c);
 			continue;

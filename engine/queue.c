@@ -231,6 +231,8 @@ const struct fos_span *fos__queue_find(const struct fos__queue *q, uint64_t off)
 static void drop(struct fos__queue *q, struct fos_span *sp)
 {
 	q->spans--;
+	if (q->mapped == sp)
+		q->mapped = NULL;
 	if (sp->flags & FOS_SPAN_GAP)
 		q->gaps--;
 	if (sp->flags & FOS_SPAN_OWN)
@@ -301,6 +303,7 @@ int fos__queue_keep(struct fos_worker *w, struct fos__queue *q, uint64_t head)
 			cut_off(q, sp, head);
 			return -ENOMEM;
 		}
+		q->mapped = NULL;
 		*(n->prev ? &n->prev->next : &q->first) = n;
 		*(n->next ? &n->next->prev : &q->last) = n;
 	}

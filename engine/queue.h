@@ -32,7 +32,8 @@ struct fos__queue {
 	uint32_t gaps;    /* spans in it with FOS_SPAN_GAP */
 	uint32_t gap_why; /* of that gap, plus one; 0: none */
 	uint32_t decoder_state;
-	uint32_t spans; /* how many there are */
+	uint32_t spans;                /* how many there are */
+	const struct fos_span *mapped; /* what fos_sp_map() found last, or NULL */
 };
 
 enum fos__view_flag {

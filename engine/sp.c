@@ -257,6 +257,33 @@ static struct fos_stream *view_at(const struct fos_session *s, int side, unsigne
 	return NULL;
 }
 
+/* The span of q in which byte `rel` of the packet's payload (or of what its IP header begins) lies; *there is set where it holds any
+ * of the packet. Looks at spans from where it found the last one on, either way: a module that goes through a stream
+ * finds the next packet at once. */
+static const struct fos_span *mapped(struct fos__queue *q, uint64_t id, bool in_app, ptrdiff_t rel, bool *there)
+{
+	const struct fos_span *on = q->mapped ? q->mapped : q->first, *back = on ? on->prev : NULL;
+
+	for (bool forward = true; on || back; forward = !forward) {
+		const struct fos_span *sp = (forward && on) || !back ? on : back;
+
+		if (sp == on)
+			on = on->next;
+		else
+			back = back->prev;
+		if (!sp->pkt || sp->pkt->id != id)
+			continue;
+		const uint8_t *want = (in_app ? sp->pkt->app : sp->pkt->ip) + rel;
+
+		*there = true;
+		if (want >= sp->data && want < sp->data + sp->len) {
+			q->mapped = sp;
+			return sp;
+		}
+	}
+	return NULL;
+}
+
 int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out)
 {
 	const struct fos_pkt *pkt = fos_sp_pkt(p);
@@ -275,24 +302,16 @@ int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out)
 	const uint8_t *byte = at.span->data + (at.off - at.span->off);
 	bool in_app = pkt->app && byte >= pkt->app && byte < pkt->app + pkt->app_len;
 	ptrdiff_t rel = in_app ? byte - pkt->app : byte - pkt->ip;
+	struct fos__queue *q = fos__queue_of(ses, side, (unsigned)ses->flow->level[to].queue);
+	const struct fos_span *sp = mapped(q, pkt->id, in_app, rel, &there);
 
-	const struct fos__queue *q = fos__queue_of(ses, side, (unsigned)ses->flow->level[to].queue);
+	if (!sp)
+		return there ? -ENOENT : -ERANGE;
+	uint64_t off = sp->off + (uint64_t)((in_app ? sp->pkt->app : sp->pkt->ip) + rel - sp->data);
+	struct fos_stream *v = view_at(ses, side, (unsigned)to, off);
 
-	for (const struct fos_span *sp = q->first; sp; sp = sp->next) {
-		if (!sp->pkt || sp->pkt->id != pkt->id)
-			continue;
-		const uint8_t *want = (in_app ? sp->pkt->app : sp->pkt->ip) + rel;
-
-		there = true;
-		if (want >= sp->data && want < sp->data + sp->len) {
-			uint64_t off = sp->off + (uint64_t)(want - sp->data);
-			struct fos_stream *v = view_at(ses, side, (unsigned)to, off);
-
-			if (!v)
-				return -ERANGE;
-			*out = (struct fos_sp){ .stream = v, .span = sp, .off = off };
-			return 0;
-		}
-	}
-	return there ? -ENOENT : -ERANGE;
+	if (!v)
+		return -ERANGE;
+	*out = (struct fos_sp){ .stream = v, .span = sp, .off = off };
+	return 0;
 }
