@@ -563,9 +563,10 @@ static void move_pieces(struct fos_worker *w, struct fos_session *from, struct f
 	drop_empty(w, h);
 }
 
-/* Rule 2c. Positions with the sequence number behind the SYN's lie 2^32 apart, and all that is held within less than
+/* Rule 2. Positions with the sequence number behind the SYN's lie 2^32 apart, and all that is held within less than
  * twice that. From the first of them that is beyond where the old use stands on, pieces are nearer to the SYN. */
-void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
+static void move_what_is_near(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side,
+                              uint32_t isn)
 {
 	struct fos__half *h = &from->half[side];
 	uint64_t mine = (h->flags & FOS_HALF_STARTED) ? h->next : h->low, at;
@@ -590,4 +591,27 @@ void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct f
 		free(x);
 		drop_empty(w, h);
 	}
+}
+
+void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
+{
+	struct fos__half *h = &to->half[side];
+	uint32_t ack = (uint32_t)h->ack, acked = h->flags & FOS_HALF_ACKED;
+
+	if (!from->half[side].held)
+		return;
+	h->flags &= ~acked; /* they wait for the SYN, which comes after what moves */
+	move_what_is_near(w, from, to, side, isn);
+	if (!(h->flags & FOS_HALF_SEEN)) {
+		h->flags |= acked;
+		return;
+	}
+	uint64_t pos = fos_seq_near(h->next, ack);
+
+	if (!acked || pos > h->high + FOS_WINDOW)
+		return;
+	h->ack = pos;
+	h->flags |= FOS_HALF_ACKED;
+	if (h->held)
+		fos__held_stamp(h->held, 0, pos, h->pkts + 1, w->now_ns);
 }

@@ -337,9 +337,10 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 		struct fos_key key = newest->key;
 
 		best = pick_syn(newest, p, side);
-		if (best)
+		if (best && (best->half[side].flags & (FOS_HALF_ISN | FOS_HALF_SEEN)))
 			return best;
-		best = add_use(w, p, &key, newest, side);
+		if (!best)
+			best = add_use(w, p, &key, newest, side);
 		if (best &&
 		    best->older) /* before the SYN itself: what moves waits until it has said where the stream starts */
 			fos__tcp_move_held(w, best->older, best, side, p->seq);

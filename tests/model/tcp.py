@@ -106,6 +106,7 @@ class Direction:
         self.start = self.next = None
         self.mid = False
         self.stray_rst = None  # (sequence number, acknowledgement or None) of an RST of a use that is still to come
+        self.seen = False  # a packet of its own, not only pieces that moved
         self.hops = 0  # how often what moved here has moved
         self.held, self.first_held = [], None  # first_held: (packets, time) when the first payload was held
         self.peer_acks = PeerAcks()
@@ -132,14 +133,16 @@ class Direction:
             return unwrap(number, self.first)
         return (1 << 32) + number
 
-    def see(self, packet, position):
+    def see(self, packet, position, now):
         """Of a packet without RST: low, high, FIN; and acknowledgements that waited for a first packet."""
         end = position + packet.length + (1 if packet.flags & FIN else 0)
         if not self.has_packets:
             self.first = position if self.first is None else self.first
             self.low, self.high = position, end
+        if not self.seen:
+            self.seen = True
             if self.peer_acks.greatest is not None:
-                self.acknowledged(self.peer_acks.greatest)
+                self.acknowledged(self.peer_acks.greatest, now)
         self.low, self.high = min(self.low, position), max(self.high, end)
         if packet.flags & FIN:
             self.see_fin(position + packet.length)
@@ -428,13 +431,19 @@ class Conversation:
                 return use
         for use in reversed(self.uses):
             if self.syn_fits(use, packet, d):
+                if not use.directions[d].has_packets:
+                    self.bring_held(use, packet, d)
                 return use
-        before = self.uses[-1] if self.uses else None
         use = self.new_use(packet, d)
-        if before is not None:
-            self.start_at_syn(use.directions[d], packet)
-            move_held(before.directions[d], use.directions[d])
+        self.bring_held(use, packet, d)
         return use
+
+    def bring_held(self, use, packet, d):
+        """What the use before this one holds of direction d moves, where it is this SYN's."""
+        number = self.uses.index(use)
+        if number > 0 and self.uses[number - 1].directions[d].held:
+            self.start_at_syn(use.directions[d], packet)
+            move_held(self.uses[number - 1].directions[d], use.directions[d])
 
     @staticmethod
     def syn_fits(use, packet, d):
@@ -516,7 +525,7 @@ class Conversation:
             use.rst = True
             return
         position = mine.position((packet.seq + is_syn) % (1 << 32))
-        mine.see(packet, position)
+        mine.see(packet, position, now)
         if is_syn and mine.isn is None:
             self.start_at_syn(mine, packet)
         if packet.payload:

@@ -308,6 +308,12 @@ class Reuse(unittest.TestCase):
         self.assertEqual((wire.of_a(0).data, wire.of_a(0).gaps), (b"one", []))
         self.assertEqual((wire.of_a(1).data, wire.of_a(1).gaps), (b"hello", []))
 
+    def test_data_that_overtook_its_syn_ack_moves_to_the_use(self):
+        wire = Wire().open().b(901, b"first").b(2000901, b"second").a(101, ack=906, flags=RST)
+        wire.a(70000, flags=SYN).b(2000900, flags=SYN, ack=70001)
+        self.assertEqual((wire.of_b(0).data, wire.of_b(0).gaps), (b"first", []))
+        self.assertEqual((wire.of_b(1).data, wire.of_b(1).gaps), (b"second", []))
+
     def test_syn_ack_goes_to_the_use_that_it_answers(self):
         wire = Wire().a(50000, flags=SYN).b(900, flags=SYN, ack=50001).b(901, b"x").a(50001, ack=902)
         self.assertEqual((wire.of_b(0).data, len(wire.streams())), (b"x", 2))

@@ -61,6 +61,13 @@ static const struct {
 	  "1> abc eof; 1<  eof; 2> defg eof" },
 	{ "and its FIN with it", HELLO "> A 1001 5001 abc; > FA 5090001 70001 def; > S 5090000; > FA 1004 5001",
 	  "1> abc fin; 1<  eof; 2> def fin" },
+	{ "data that overtook its SYN-ACK moves to its use",
+	  HELLO "< A 5001 1001 one; < A 2005001 3001001 two; > S 3001000; < SA 2005000 3001001",
+	  "1>  eof; 1< one eof; 2>  eof; 2< two eof" },
+	{ "and is stamped by what waited for it",
+	  HELLO
+	  "< A 2005004 3001001 two; > S 3001000; > A 3001001 2005007; < SA 2005000 3001001; < A 2005001 3001001 abc",
+	  "1>  eof; 1<  eof; 2>  eof; 2< abctwo eof" },
 	{ "held data nearer to the old use stays", HELLO "> A 1004 5001 def; > S 600; > A 1001 5001 abc",
 	  "1> abcdef eof; 1<  eof; 2>  eof" },
 
