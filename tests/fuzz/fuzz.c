@@ -18,7 +18,7 @@
 void fuzz_fail(const char *file, int line, const char *condition, const char *format, ...)
 {
 	const char *name = strrchr(file, '/');
-	char text[4096];
+	char text[16384];
 	va_list ap;
 	int n = snprintf(text, sizeof(text), "\n%s:%d: does not hold: %s: ", name ? name + 1 : file, line, condition);
 

@@ -41,6 +41,7 @@ static const char *const specs[] = {
 	"--truncate 50% --delay 2ms,jitter=5ms",
 	"--dup 50%,depth=4 --delay 1ms --reorder 20%,depth=9,scope=link",
 	"--loss 20%,retransmit=10ms --corrupt 20%,checksum=fix --dup 10%",
+	"--loss 50% --dup 30% --only 'tcp or ip6'",
 };
 
 static void spec_of(struct fos_impair_spec *spec, uint8_t which, uint8_t seed)
@@ -89,6 +90,27 @@ static void draw(struct bench_schedule *s, const struct fos_frames *f, const str
 	fos_impair_stats(s->port, &s->stats);
 }
 
+/* The decisions that were taken, replayed, and each in words. */
+static void replay(const struct bench_schedule *s, const struct fos_frames *f, const struct fos_impair_spec *spec,
+                   struct bench_schedule *out)
+{
+	struct fos_decisions *list = fos_impair_decisions(s->port);
+	struct fos_impair_spec again;
+	char text[FOS_DECISION_TEXT];
+
+	FUZZ_CHECK(list && fos_decisions_count(list) == s->stats.decisions, "decisions were not kept");
+	for (uint32_t i = 1; i <= s->stats.decisions; i++)
+		FUZZ_CHECK(fos_impair_note(s->port, i, text, sizeof(text)) == 0 && text[0], "decision %u has no words",
+		           i);
+	FUZZ_CHECK(fos_impair_spec_copy(&again, spec) == 0, "no copy");
+	list = fos_decisions_get(list);
+	FUZZ_CHECK(fos_decisions_sort(list, NULL) == 0, "two decisions for one frame");
+	fos_impair_spec_replay(&again, list);
+	fos_decisions_put(list);
+	draw(out, f, &again);
+	fos_impair_spec_free(&again);
+}
+
 static void check_schedules(const struct bench_schedule *a, const struct bench_schedule *b)
 {
 	FUZZ_CHECK(a->frames.n == b->frames.n && a->stats.lost == b->stats.lost, "drawn again, it is another");
@@ -116,9 +138,12 @@ static void impair(const struct fos_frames *f, const struct bench_engine_opts *o
 	char err[TEXT] = "";
 
 	spec_of(&spec, which, seed);
+	spec.keep_decisions = true;
 	draw(&s, f, &spec);
-	if (seed % 64)
+	if (seed % 64 > 32)
 		draw(&again, f, &spec);
+	else if (seed % 64)
+		replay(&s, f, &spec, &again);
 	else
 		FUZZ_CHECK(bench_schedule_make(&again, f, &spec, err, sizeof(err)) == 0, "%s", err);
 	check_schedules(&s, &again);

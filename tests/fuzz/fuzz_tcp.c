@@ -119,6 +119,9 @@ static void check_clean(const struct tcp_run *r)
 			           (unsigned long long)t->bytes, (unsigned long long)t->next, bytes, m.next - m.start);
 			FUZZ_CHECK(t->end == (m.fin ? FOS_END_FIN : FOS_END_EOF), "conversation %u.%u: its end", tuple,
 			           dir);
+			if (r->c->cfg.overlap ==
+			    FOS_OVERLAP_LINUX) /* its runs are no naive model's: see tests/kernel */
+				continue;
 			for (uint32_t at = m.start; at < m.next; at++)
 				FUZZ_CHECK(t->owner[at - m.start] == m.owner[at],
 				           "conversation %u.%u: place %u is of packet %d, not %d", tuple, dir, at,

@@ -35,7 +35,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#targets[@]} -gt 0 ] || targets=(parse tcp frag trace chain options golden)
+[ ${#targets[@]} -gt 0 ] || targets=(parse tcp frag trace chain options golden modules)
 for target in "${targets[@]}"; do
     [ -f "$here/fuzz_$target.c" ] || die "no target $target"
 done

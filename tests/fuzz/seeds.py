@@ -230,6 +230,23 @@ def segments():
         yield head + b"".join([data[i] for i in order if i != number % 4] + tail + open_ + [record(7, 27)] + open_)
 
 
+def talks():
+    """Conversations for the target `modules`: 0 turns, 1 cuts, 2 leaves a gap, 3 swaps."""
+    get = b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nUser-Agent: x\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    post = b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    yield b"\1" + get + b"\0" + answer + b"\0" + get + b"\0" + chunked
+    yield b"\0" + get[:9] + b"\1" + get[9:] + b"\0" + answer[:30] + b"\1" + answer[30:]
+    yield b"\1" + post + b"\0HTTP/1.1 100 Continue\r\n\r\n\0abc\0" + answer
+    yield b"\1" + get + get + get + b"\0" + answer + answer + b"\2" + answer
+    yield b"\4" + get[:20] + b"\3" + get[20:40] + b"\1" + get[40:] + b"\0HTTP/1.0 404 Not\r\n\r\nbody"
+    yield b"\2" + get + b"\0" + answer
+    yield b"\1CONNECT a:443 HTTP/1.1\r\n\r\n\0HTTP/1.1 200 OK\r\n\r\n\0\x16\x03\x01"
+    yield b"\x09HEAD / HTTP/1.0\r\n\r\n\0HTTP/1.0 304 Not Modified\r\nETag: x\r\n\r\n"
+    yield b"\1SSH-2.0-x\r\n\0SSH-2.0-y\r\n"
+
+
 class Folder:
     def __init__(self, path):
         self.path = path
@@ -250,7 +267,7 @@ def put_traces(out):
             out.put("parse", f"{name}-{number}", bytes((0, 0, 60, 0)) + packet[2])
         out.put("trace", name, pcap(few, link))
         for number in range(3):
-            out.put("chain", f"{name}-{number}", bytes((number * 5, number * 3, number, 1)) + pcap(packets[:4 + 5 * number], link))
+            out.put("chain", f"{name}-{number}", bytes((number * 5, (len(name) + number) % 9, number, 1)) + pcap(packets[:4 + 5 * number], link))
     out.put("chain", "pcapng", bytes((2, 1, 5, 1)) + pcapng(packets, link))
     for name, data in (("big-endian", pcap(few, link, ">")), ("nanoseconds", pcap(few, link, "<", 0xA1B23C4D)),
                        ("version-2.2", pcap(few, link, "<", 0xA1B2C3D4, 2)), ("version-2.3", pcap(few, link, "<", 0xA1B2C3D4, 3)),
@@ -269,7 +286,7 @@ def main():
     put_traces(out)
     for name, link, frame in frames():
         out.put("parse", name, bytes((link, 0, 30, 0)) + frame)
-    for target, inputs in (("frag", fragments()), ("tcp", segments())):
+    for target, inputs in (("frag", fragments()), ("tcp", segments()), ("modules", talks())):
         for number, data in enumerate(inputs):
             out.put(target, f"made-{number}", data)
     for number, text in enumerate(texts()):

@@ -17,14 +17,12 @@ static bool wins(enum fos_overlap policy, uint32_t o_from, uint32_t o_to, uint32
 		return true;
 	case FOS_OVERLAP_BSD_RIGHT:
 		return n_from >= o_from;
-	case FOS_OVERLAP_LINUX:
-		return n_from < o_from || (n_from == o_from && n_to > o_to);
 	case FOS_OVERLAP_OLD_LINUX:
 		return n_from < o_from || (n_from == o_from && n_to >= o_to);
 	case FOS_OVERLAP_SOLARIS:
 	case FOS_OVERLAP_HPUX11:
 		return n_from <= o_from ? n_to >= o_to : n_to > o_to;
-	default: /* bsd, windows, windows2k3, macos, irix, hpux10 */
+	default: /* bsd, windows, windows2k3, macos, irix, hpux10; and linux, which is more than that */
 		return n_from < o_from;
 	}
 }
