@@ -2,19 +2,16 @@
  *
  * tcp.c: puts the segments of one use of a 4-tuple in order, as ORDER.md says. Delivers to queues; makes no sessions.
  */
-#include <stdlib.h>
+#include "tcp.h"
 
 #include <flowos/seq.h>
 
-#include "bug.h"
-#include "held.h"
 #include "queue.h"
-#include "worker_state.h"
 
 enum { SHOW_AT_ONCE = 256 }; /* pieces that are delivered before modules look at them */
 
 /* What the set holds was `before`. */
-static void account(struct fos_worker *w, struct fos__held *h, size_t before)
+void fos__tcp_account(struct fos_worker *w, struct fos__held *h, size_t before)
 {
 	w->st.held_bytes += fos__held_bytes(h) - before;
 	if (w->st.held_bytes > w->st.held_peak_bytes)
@@ -23,8 +20,8 @@ static void account(struct fos_worker *w, struct fos__held *h, size_t before)
 }
 
 /* The direction's set, which is made where there is none; NULL: no memory. */
-static struct fos__held *held_of(struct fos_worker *w, struct fos_session *s, int side, uint64_t since_ns,
-                                 uint32_t since_pkts)
+struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, int side, uint64_t since_ns,
+                                   uint32_t since_pkts)
 {
 	struct fos__half *h = &s->half[side];
 
@@ -37,12 +34,12 @@ static struct fos__held *held_of(struct fos_worker *w, struct fos_session *s, in
 	}
 	h->held->since_ns = since_ns;
 	h->held->since_pkts = since_pkts;
-	account(w, h->held, 0);
+	fos__tcp_account(w, h->held, 0);
 	return h->held;
 }
 
 /* A set that holds nothing goes. */
-static void drop_empty(struct fos_worker *w, struct fos__half *h)
+void fos__tcp_drop_empty(struct fos_worker *w, struct fos__half *h)
 {
 	if (!h->held || h->held->pieces.count)
 		return;
@@ -98,12 +95,12 @@ static void deliver_piece(struct fos_worker *w, struct fos_session *s, int side,
 }
 
 /* Runs that begin at `upto` or before it are no more. */
-static void forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto)
+void fos__tcp_forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto)
 {
 	size_t before = fos__held_bytes(h);
 
 	fos__runs_pass(&h->runs, upto);
-	account(w, h, before);
+	fos__tcp_account(w, h, before);
 }
 
 /* Delivers what is held and has become contiguous. Much of it is shown in parts, while it is in the cache, and so that what was
@@ -120,7 +117,7 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 
 		if (n == 0)
 			break;
-		account(w, h->held, before);
+		fos__tcp_account(w, h->held, before);
 		for (unsigned i = 0; i < n; i++) {
 			if (FOS_BUG(DRAIN) && i + 1 < n) {
 				h->next += run[i].len;
@@ -129,7 +126,7 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 			}
 			deliver_piece(w, s, side, &run[i]);
 		}
-		drop_empty(w, h);
+		fos__tcp_drop_empty(w, h);
 		unseen += n;
 		if (unseen >= SHOW_AT_ONCE) {
 			fos__worker_show(w, s, side);
@@ -137,7 +134,7 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 		}
 	}
 	if (h->held && h->held->runs.count)
-		forget_runs(w, h->held, h->next);
+		fos__tcp_forget_runs(w, h->held, h->next);
 }
 
 static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, uint64_t to, enum fos_gap_why why)
@@ -169,8 +166,8 @@ static void drop_before_start(struct fos_worker *w, struct fos_session *s, int s
 		too_late(w, s, side, from, fos__piece_data(fos__cursor_rest(c)->origin, from),
 		         (uint32_t)((to < h->start ? to : h->start) - from));
 		fos__held_cut_front(h->held, h->start);
-		account(w, h->held, before);
-		drop_empty(w, h);
+		fos__tcp_account(w, h->held, before);
+		fos__tcp_drop_empty(w, h);
 	}
 }
 
@@ -273,7 +270,7 @@ static uint64_t place(struct fos_worker *w, struct fos__half *h, uint64_t from, 
 
 	if (fos__runs_place(&h->held->runs, from, to, &rank))
 		w->st.no_memory++;
-	account(w, h->held, before);
+	fos__tcp_account(w, h->held, before);
 	return rank;
 }
 
@@ -284,7 +281,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 	uint32_t conflicts = h->conflicts;
 	unsigned added;
 
-	struct fos__held *set = held_of(w, s, side, w->now_ns, h->pkts);
+	struct fos__held *set = fos__tcp_held_of(w, s, side, w->now_ns, h->pkts);
 
 	if (!set)
 		return false;
@@ -304,10 +301,10 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 
 	if (fos__held_insert(set, &in, &h->conflicts, &added))
 		w->st.no_memory++;
-	account(w, set, before);
+	fos__tcp_account(w, set, before);
 	w->st.held_segments += added;
 	w->st.conflicts += h->conflicts - conflicts;
-	drop_empty(w, h);
+	fos__tcp_drop_empty(w, h);
 	return true;
 }
 
@@ -384,45 +381,6 @@ static void acknowledge(struct fos_worker *w, struct fos_session *s, int side, u
 		fos__held_stamp(h->held, was, pos, h->pkts, w->now_ns);
 }
 
-/* Notes the packet's place in its direction; returns the position of its first byte. */
-static uint64_t note_position(struct fos_session *s, int side, const struct fos_pkt *p)
-{
-	struct fos__half *h = &s->half[side];
-	uint32_t seq = p->seq + ((p->tcp_flags & FOS_TCP_SYN) ? 1 : 0);
-	uint64_t pos, end;
-
-	if (!(h->flags & FOS_HALF_SEEN)) {
-		pos = fos_seq_first(seq);
-		h->next = h->low = h->high = pos;
-	} else {
-		pos = fos_seq_near(h->next, seq);
-		if (FOS_BUG(WRAP))
-			pos = (h->next & ~UINT64_C(0xffffffff)) | seq;
-	}
-	end = pos + p->app_wire_len + ((p->tcp_flags & FOS_TCP_FIN) ? 1 : 0);
-	if ((h->flags & (FOS_HALF_SEEN | FOS_HALF_ACKED)) ==
-	    FOS_HALF_ACKED) { /* the first one says what ACKs speak of */
-		h->ack = fos_seq_near(pos, (uint32_t)h->ack);
-		if (h->ack > end + FOS_WINDOW)
-			h->flags &= ~(uint32_t)FOS_HALF_ACKED;
-	}
-	h->flags |= FOS_HALF_SEEN;
-	if (pos < h->low)
-		h->low = pos;
-	if (end > h->high)
-		h->high = end;
-	return pos;
-}
-
-static void note_fin(struct fos__half *h, uint64_t fin)
-{
-	if (!(h->flags & FOS_HALF_FIN) || fin > h->fin) {
-		h->fin_before = (h->flags & FOS_HALF_FIN) ? h->fin : 0;
-		h->fin = fin;
-	}
-	h->flags |= FOS_HALF_FIN;
-}
-
 static void handshake(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)
 {
 	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
@@ -484,14 +442,14 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		s->flags |= FOS_SESSION_RST;
 		fos__queue_push_bare(w, s, side, p);
 	} else {
-		uint64_t pos = note_position(s, side, p);
+		uint64_t pos = fos__tcp_note_position(s, side, p);
 
 		if (p->tcp_flags & FOS_TCP_SYN)
 			handshake(w, s, side, p, pos);
 		if (p->tcp_flags & FOS_TCP_ACK)
 			acknowledge(w, s, !side, p->ack);
 		if (p->tcp_flags & FOS_TCP_FIN) {
-			note_fin(h, pos + p->app_wire_len);
+			fos__tcp_note_fin(h, pos + p->app_wire_len);
 		}
 		bool forget = (FOS_BUG(SYN_DATA) && (p->tcp_flags & FOS_TCP_SYN)) ||
 		              (FOS_BUG(FIN_BEFORE_DATA) && (h->flags & FOS_HALF_FIN) && !(p->tcp_flags & FOS_TCP_FIN));
@@ -521,97 +479,4 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 	if (!empty && (h->flags & FOS_HALF_FIN) && h->fin > h->next)
 		give_up_hole(w, s, side, h->fin, FOS_GAP_END);
 	fos__queue_mark_end(w, s, side);
-}
-
-/* A FIN moves with its segment. */
-static void move_fin(struct fos__half *from, struct fos__half *to, const struct fos__piece *x)
-{
-	const struct fos_pkt *p = &x->origin->pkt;
-	uint64_t fin = x->origin->o_from + p->app_wire_len;
-
-	if (!(p->tcp_flags & FOS_TCP_FIN) || !(from->flags & FOS_HALF_FIN) || from->fin != fin)
-		return;
-	note_fin(to, fos_seq_near(to->next, (uint32_t)fin));
-	from->fin = from->fin_before;
-	from->fin_before = 0;
-	if (!from->fin)
-		from->flags &= ~(uint32_t)FOS_HALF_FIN;
-}
-
-/* What is moved keeps what it came with but its stamp. No memory: it is lost, and counted. */
-static void move_pieces(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side,
-                        struct fos__piece *x, size_t n)
-{
-	struct fos__half *h = &to->half[side];
-	uint64_t shift = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct fos_pkt place = { .seq = (uint32_t)x[i].from, .app_wire_len = x[i].len };
-
-		shift = note_position(to, side, &place) - x[i].from;
-		move_fin(&from->half[side], h, &x[i]);
-	}
-	if (!held_of(w, to, side, x[0].origin->held_ns, 0)) {
-		for (size_t i = 0; i < n; i++)
-			fos__origin_put(x[i].origin);
-		return;
-	}
-	size_t before = fos__held_bytes(h->held);
-
-	w->st.no_memory += n - fos__held_put(h->held, x, n, shift);
-	account(w, h->held, before);
-	drop_empty(w, h);
-}
-
-/* Rule 2. Positions with the sequence number behind the SYN's lie 2^32 apart, and all that is held within less than
- * twice that. From the first of them that is beyond where the old use stands on, pieces are nearer to the SYN. */
-static void move_what_is_near(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side,
-                              uint32_t isn)
-{
-	struct fos__half *h = &from->half[side];
-	uint64_t mine = (h->flags & FOS_HALF_STARTED) ? h->next : h->low, at;
-	uint32_t hops = h->flags >> FOS_HALF_HOPS;
-	struct fos__piece *x;
-	int err;
-
-	if (!h->held || hops == FOS_USES)
-		return;
-	at = mine + 1 + (uint32_t)(isn + 1 - (uint32_t)(mine + 1));
-	for (int i = 0; i < 2 && h->held; i++, at += UINT64_C(1) << 32) {
-		size_t before = fos__held_bytes(h->held), n = fos__held_take(h->held, at, at + FOS_NEAR, &x, &err);
-
-		w->st.no_memory += err != 0;
-		account(w, h->held, before);
-		if (n) {
-			to->half[side].flags &= (1u << FOS_HALF_HOPS) - 1;
-			to->half[side].flags |= (hops + 1) << FOS_HALF_HOPS;
-			forget_runs(w, h->held, UINT64_MAX);
-			move_pieces(w, from, to, side, x, n);
-		}
-		free(x);
-		drop_empty(w, h);
-	}
-}
-
-void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
-{
-	struct fos__half *h = &to->half[side];
-	uint32_t ack = (uint32_t)h->ack, acked = h->flags & FOS_HALF_ACKED;
-
-	if (!from->half[side].held)
-		return;
-	h->flags &= ~acked; /* they wait for the SYN, which comes after what moves */
-	move_what_is_near(w, from, to, side, isn);
-	if (!(h->flags & FOS_HALF_SEEN)) {
-		h->flags |= acked;
-		return;
-	}
-	uint64_t pos = fos_seq_near(h->next, ack);
-
-	if (!acked || pos > h->high + FOS_WINDOW)
-		return;
-	h->ack = pos;
-	h->flags |= FOS_HALF_ACKED;
-	if (h->held)
-		fos__held_stamp(h->held, 0, pos, h->pkts + 1, w->now_ns);
 }

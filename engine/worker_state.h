@@ -76,7 +76,7 @@ void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos
 struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newest);
 uint64_t fos__use_deadline(const struct fos_worker *w, const struct fos_session *s);
 
-/* tcp.c: see ORDER.md. */
+/* tcp.c and tcp_move.c: see ORDER.md. */
 void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side);
 void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side);
 void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * tcp.h: what tcp.c and tcp_move.c share about one direction of one use. Internal; ORDER.md says what the words mean.
+ */
+#ifndef FOS_TCP_H
+#define FOS_TCP_H
+
+#include <flowos/seq.h>
+
+#include "bug.h"
+#include "held.h"
+#include "worker_state.h"
+
+/* Counts what the set holds more or less than `before` bytes. */
+void fos__tcp_account(struct fos_worker *w, struct fos__held *h, size_t before);
+
+/* The direction's set of held pieces, which is made where there is none; NULL: no memory (counted). */
+struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, int side, uint64_t since_ns,
+                                   uint32_t since_pkts);
+
+/* A set that holds nothing goes. */
+void fos__tcp_drop_empty(struct fos_worker *w, struct fos__half *h);
+
+/* Removes the runs (policy linux) that begin at or before `upto`. */
+void fos__tcp_forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto);
+
+/* Notes the packet's place in its direction; returns the position of its first byte. */
+static inline uint64_t fos__tcp_note_position(struct fos_session *s, int side, const struct fos_pkt *p)
+{
+	struct fos__half *h = &s->half[side];
+	uint32_t seq = p->seq + ((p->tcp_flags & FOS_TCP_SYN) ? 1 : 0);
+	uint64_t pos, end;
+
+	if (!(h->flags & FOS_HALF_SEEN)) {
+		pos = fos_seq_first(seq);
+		h->next = h->low = h->high = pos;
+	} else {
+		pos = fos_seq_near(h->next, seq);
+		if (FOS_BUG(WRAP))
+			pos = (h->next & ~UINT64_C(0xffffffff)) | seq;
+	}
+	end = pos + p->app_wire_len + ((p->tcp_flags & FOS_TCP_FIN) ? 1 : 0);
+	if ((h->flags & (FOS_HALF_SEEN | FOS_HALF_ACKED)) ==
+	    FOS_HALF_ACKED) { /* the first one says what ACKs speak of */
+		h->ack = fos_seq_near(pos, (uint32_t)h->ack);
+		if (h->ack > end + FOS_WINDOW)
+			h->flags &= ~(uint32_t)FOS_HALF_ACKED;
+	}
+	h->flags |= FOS_HALF_SEEN;
+	if (pos < h->low)
+		h->low = pos;
+	if (end > h->high)
+		h->high = end;
+	return pos;
+}
+
+static inline void fos__tcp_note_fin(struct fos__half *h, uint64_t fin)
+{
+	if (!(h->flags & FOS_HALF_FIN) || fin > h->fin) {
+		h->fin_before = (h->flags & FOS_HALF_FIN) ? h->fin : 0;
+		h->fin = fin;
+	}
+	h->flags |= FOS_HALF_FIN;
+}
+
+#endif
