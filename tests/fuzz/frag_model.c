@@ -4,6 +4,8 @@
  */
 #include "frag_model.h"
 
+#include <netinet/in.h>
+
 void frag_model_init(struct frag_model *m, const struct fos_frag_config *cfg)
 {
 	m->now_ns = 0;
@@ -66,13 +68,27 @@ static bool lengths_agree(struct frag_waiting *w, const struct frag_piece *p)
 	return true;
 }
 
-/* Do the bytes of a unit differ between two versions? Those of a transport header do not. */
-static bool differs(const struct frag_piece *p, uint32_t unit, unsigned a, unsigned b)
+/* IPv6 fragments of one datagram may name different protocols, and their first bytes be different headers'. */
+static uint8_t unit_of(const struct frag_piece *p)
+{
+	return (uint8_t)(p->text | (p->proto == IPPROTO_TCP ? 2 : p->proto == IPPROTO_UDP ? 4 : 0));
+}
+
+uint8_t frag_model_byte(const struct frag_piece *p, uint8_t unit, uint32_t at)
+{
+	struct frag_piece of = *p;
+
+	of.proto = (unit & 2) ? IPPROTO_TCP : (unit & 4) ? IPPROTO_UDP : IPPROTO_ICMP;
+	return frag_byte(&of, unit & 1, at);
+}
+
+/* Do the bytes differ that two pieces have for a unit? */
+static bool differs(const struct frag_piece *p, uint32_t unit, uint8_t a, uint8_t b)
 {
 	uint32_t from = unit * 8, to = from + 8 < p->offset + p->len ? from + 8 : p->offset + p->len;
 
 	for (uint32_t at = from; a != b && at < to; at++)
-		if (frag_byte(p, a, at) != frag_byte(p, b, at))
+		if (frag_model_byte(p, a, at) != frag_model_byte(p, b, at))
 			return true;
 	return false;
 }
@@ -114,7 +130,7 @@ bool frag_model_add(struct frag_model *m, const struct frag_piece *p)
 		if (w->unit[u] == FRAG_NONE)
 			continue;
 		there++;
-		same = same && !differs(p, u, w->unit[u], p->text);
+		same = same && !differs(p, u, w->unit[u], unit_of(p));
 	}
 	if (there == to - from && same)
 		return false;
@@ -124,7 +140,7 @@ bool frag_model_add(struct frag_model *m, const struct frag_piece *p)
 	}
 	for (uint32_t u = from; u < to; u++)
 		if (w->unit[u] == FRAG_NONE)
-			w->unit[u] = p->text;
+			w->unit[u] = unit_of(p);
 	if (p->offset == 0 && !w->header) {
 		w->header = p->header;
 		w->proto = p->proto;

@@ -17,7 +17,7 @@ struct frag_waiting {
 	bool buried;
 	uint32_t header, total, end; /* header 0: the first fragment has not come; total likewise */
 	uint64_t first_ns;
-	uint8_t unit[FRAG_UNITS]; /* version of its bytes, FRAG_NONE: not there */
+	uint8_t unit[FRAG_UNITS]; /* whose bytes are there (frag_model_byte), FRAG_NONE: nobody's */
 };
 
 struct frag_model {
@@ -28,6 +28,9 @@ struct frag_model {
 };
 
 void frag_model_init(struct frag_model *m, const struct fos_frag_config *cfg);
+
+/* The byte at `at` of the datagram of `p` where its unit says `unit`. */
+uint8_t frag_model_byte(const struct frag_piece *p, uint8_t unit, uint32_t at);
 
 /* It is so late now: gives up what is older than the time-out. Comes before each packet. */
 void frag_model_time(struct frag_model *m, uint64_t ts_ns);

@@ -12,45 +12,7 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 
-seconds=60 jobs=1 seed=$RANDOM merge=no targets=() build=$top/build/fuzz work=
 die() { echo "run.sh: $*" >&2; exit 2; }
-while [ $# -gt 0 ]; do
-    case $1 in
-    --merge) merge=yes ;;
-    -h | --help) sed -n '4,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
-    --seconds | --target | --jobs | --seed | --build | --work)
-        [ $# -gt 1 ] || die "$1 needs a value"
-        case $1 in
-        --target) targets+=("$2") ;;
-        --build) build=$2 ;;
-        --work) work=$2 ;;
-        *)
-            [[ $2 =~ ^[0-9]+$ ]] || die "$1 $2: a number"
-            declare "${1#--}=$2"
-            ;;
-        esac
-        shift
-        ;;
-    *) die "unknown option $1 (see --help)" ;;
-    esac
-    shift
-done
-[ ${#targets[@]} -gt 0 ] || targets=(parse tcp frag trace chain options golden modules)
-for target in "${targets[@]}"; do
-    [ -f "$here/fuzz_$target.c" ] || die "no target $target"
-done
-work=${work:-$build/work}
-mkdir -p "$work" || die "$work cannot be made"
-
-command -v clang >/dev/null || die "no clang here, which brings libFuzzer (Debian: clang, libclang-rt-14-dev)"
-log=$work/build.log
-(cd "$top" && cmake --preset fuzz -B "$build" && cmake --build "$build" --target "${targets[@]/#/fuzz_}") >"$log" 2>&1 || {
-    grep -E 'error|warning|FAILED' "$log" | head -20 >&2
-    die "the build failed: see $log"
-}
-
-# Inputs are small and many: little memory is kept back from being used again.
-export ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 options() { # TARGET: libFuzzer's options
     case $1 in
@@ -74,11 +36,12 @@ fuzz() { # TARGET
 }
 
 report() { # TARGET: a line; fails where something was found
-    local target=$1 log=$work/$1.log runs cov status input
+    local target=$1 log=$work/$1.log runs cov took status input
     status=$(cat "$work/$target.status")
     runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
     cov=$(grep -a -o 'cov: [0-9]* ft: [0-9]*' "$log" | tail -1)
-    printf '%-8s %6d s %12s inputs   %-22s ' "$target" "$seconds" "${runs:-?}" "${cov:-no coverage}"
+    took=$(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$log")
+    printf '%-8s %6s s %12s inputs   %-22s ' "$target" "${took:-?}" "${runs:-?}" "${cov:-no coverage}"
     if [ "$status" -eq 0 ]; then
         echo "nothing found"
         return 0
@@ -90,25 +53,71 @@ report() { # TARGET: a line; fails where something was found
     return 1
 }
 
-echo "fuzzing ${targets[*]}: $seconds s each, $jobs at a time, seed $seed"
-running=0
-for target in "${targets[@]}"; do
-    while [ "$running" -ge "$jobs" ]; do
-        wait -n
-        running=$((running - 1))
+# In a function, so that all of this file was read before anything is run: it may change in an hour.
+main() {
+    seconds=60 jobs=1 seed=$RANDOM merge=no targets=() build=$top/build/fuzz work=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --merge) merge=yes ;;
+        -h | --help) sed -n '4,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
+        --seconds | --target | --jobs | --seed | --build | --work)
+            [ $# -gt 1 ] || die "$1 needs a value"
+            case $1 in
+            --target) targets+=("$2") ;;
+            --build) build=$2 ;;
+            --work) work=$2 ;;
+            *)
+                [[ $2 =~ ^[0-9]+$ ]] || die "$1 $2: a number"
+                printf -v "${1#--}" %s "$2"
+                ;;
+            esac
+            shift
+            ;;
+        *) die "unknown option $1 (see --help)" ;;
+        esac
+        shift
     done
-    fuzz "$target" &
-    running=$((running + 1))
-done
-wait
+    [ ${#targets[@]} -gt 0 ] || targets=(parse tcp frag trace chain options golden modules)
+    for target in "${targets[@]}"; do
+        [ -f "$here/fuzz_$target.c" ] || die "no target $target"
+    done
+    work=${work:-$build/work}
+    mkdir -p "$work" || die "$work cannot be made"
 
-status=0
-for target in "${targets[@]}"; do
-    report "$target" || status=1
-    if [ "$merge" = yes ]; then
-        mkdir -p "$here/corpus/$target"
-        "$build/tests/fuzz/fuzz_$target" -merge=1 -use_counters=0 "$here/corpus/$target" "$work/new/$target" \
-            >"$work/$target.merge.log" 2>&1 || { echo "$target: not merged: see $work/$target.merge.log"; status=1; }
-    fi
-done
-exit $status
+    command -v clang >/dev/null || die "no clang here, which brings libFuzzer (Debian: clang, libclang-rt-14-dev)"
+    log=$work/build.log
+    (cd "$top" && cmake --preset fuzz -B "$build" && cmake --build "$build" --target "${targets[@]/#/fuzz_}") >"$log" 2>&1 || {
+        grep -E 'error|warning|FAILED' "$log" | head -20 >&2
+        die "the build failed: see $log"
+    }
+
+    # Inputs are small and many: little memory is kept back from being used again.
+    export ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+
+    echo "fuzzing ${targets[*]}: $seconds s each, $jobs at a time, seed $seed"
+    trap 'kill $(jobs -p) 2>/dev/null; exit 2' INT TERM
+    running=0
+    for target in "${targets[@]}"; do
+        while [ "$running" -ge "$jobs" ]; do
+            wait -n
+            running=$((running - 1))
+        done
+        fuzz "$target" &
+        running=$((running + 1))
+    done
+    wait
+
+    status=0
+    for target in "${targets[@]}"; do
+        report "$target" || status=1
+        if [ "$merge" = yes ]; then
+            mkdir -p "$here/corpus/$target"
+            "$build/tests/fuzz/fuzz_$target" -merge=1 -use_counters=0 "$here/corpus/$target" "$work/new/$target" \
+                >"$work/$target.merge.log" 2>&1 || { echo "$target: not merged: see $work/$target.merge.log"; status=1; }
+        fi
+    done
+    return $status
+}
+
+main "$@"
+exit

@@ -228,6 +228,10 @@ def segments():
         tail = [record(0, back=1, mode=0x42, ack=1), record(4, 0, 5, back=1)]
         yield head + b"".join(open_ + [data[i] for i in order] + tail)
         yield head + b"".join([data[i] for i in order if i != number % 4] + tail + open_ + [record(7, 27)] + open_)
+    for policy in range(14):  # three that overlap above a hole: the same start, the same end, around each other
+        over = [record(0, 20, 10), record(0, 20, 10 + policy % 3, version=1), record(0, 18, 12, version=1), record(0, 24, 3)]
+        yield bytes((policy, 0, 0, 0, 1, 4, 5, policy)) + b"".join(open_ + over[policy % 2:] + [record(0, 0, 20)])
+        yield bytes((policy, 0, 0, 0, 1, 4, 5, policy)) + b"".join(open_ + over[:2] + over[3:] + [record(0, 0, 20)])
 
 
 def talks():
