@@ -181,10 +181,10 @@ size_t fos__flow_layout(struct fos__flow *f)
 			l->queue = (int)f->n_queues++;
 		}
 	}
-	f->queues_off = off;
-	off += 2 * f->n_queues * sizeof(struct fos__queue);
 	f->views_off = off;
 	off += 2 * f->n_inst * sizeof(struct fos_stream);
+	f->queues_off = off;
+	off += 2 * f->n_queues * sizeof(struct fos__queue);
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		off = (off + 15) & ~(size_t)15;
 		f->inst[i].state_off = off;

@@ -26,7 +26,7 @@ static uint64_t next_stop(const struct fos__queue *q, const struct fos_span **at
 {
 	const struct fos_span *sp;
 
-	if (q->gaps == 0)
+	if (!q->in || q->in->gaps == 0)
 		return q->tail;
 	for (sp = *at ? *at : fos__queue_find(q, head); sp && sp->off <= head; sp = sp->next) {
 		*at = sp;
@@ -51,10 +51,23 @@ static void open_view(const struct fos__inst *in, struct fos_stream *v)
 static void show_gap(const struct fos__inst *in, struct fos_stream *v, uint64_t from, const struct fos_span *sp)
 {
 	open_view(in, v);
-	v->flags = FOS_VIEW_OPEN | (uint8_t)(sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY);
+	v->flags = (uint8_t)((v->flags & ~(uint32_t)FOS_VIEW_WHY) | (sp->flags >> FOS_SPAN_WHY & FOS_VIEW_WHY));
 	if (in->module->stream_gap)
 		in->module->stream_gap(in->self, v, from, sp->off - from);
-	v->head = v->tail = sp->off;
+	v->head = sp->off;
+	v->shown = 0;
+}
+
+/* What could not be put into the queue for want of memory (queue.c, add_gap) is passed over. */
+static void catch_up(struct fos_stream *v, const struct fos__queue *q)
+{
+	const struct fos_span *first = fos__queue_first(q);
+	uint64_t from = first ? first->off : q->tail;
+
+	if (v->head >= from || (first && (first->flags & FOS_SPAN_GAP)))
+		return;
+	v->head = from;
+	v->shown = 0;
 }
 
 /* Shows one instance what lies in front of `limit`. */
@@ -65,30 +78,32 @@ static void run_inst(struct fos_session *s, int side, unsigned i, uint64_t limit
 	struct fos__queue *q = fos__view_queue(v);
 	const struct fos_span *at = NULL;
 
+	catch_up(v, q);
 	for (;;) {
 		uint64_t head = v->head, stop = next_stop(q, &at, head);
 		uint64_t tail = stop < limit ? stop : limit;
 
-		if (tail > v->tail) {
+		if (tail > fos__view_tail(v)) {
 			open_view(in, v);
-			v->tail = tail;
+			fos__view_show(v, tail);
 			if (in->module->stream_data)
 				in->module->stream_data(in->self, v);
 			else
-				v->head = tail;
+				fos_release_all(v);
 		}
 		if (stop >= limit)
 			break;
 		const struct fos_span *sp = at ? at->next : NULL;
 
-		if (q->first && q->first->off > head) /* the gap is in front of everything */
-			sp = q->first;
+		if (fos__queue_first(q) && fos__queue_first(q)->off > head) /* the gap is in front of everything */
+			sp = fos__queue_first(q);
 		if (!sp || sp->off > limit)
 			break;
 		show_gap(in, v, stop, sp);
-		v->hint = at = sp;
+		q->in->hint = at = sp;
 	}
-	v->hint = NULL;
+	if (q->in)
+		q->in->hint = NULL;
 }
 
 /* How far a view of another level may go when the one before it stands at `v`: to the packet that v is in, or, where the
@@ -99,10 +114,10 @@ static uint64_t map_limit(const struct fos_stream *v, const struct fos__queue *t
 
 	if (v->head >= from->tail)
 		return to->tail;
-	for (const struct fos_span *sp = from->first; sp; sp = sp->next) {
+	for (const struct fos_span *sp = fos__queue_first(from); sp; sp = sp->next) {
 		if (sp->off + sp->len <= v->head || !sp->pkt)
 			continue;
-		for (const struct fos_span *t = to->first; t; t = t->next)
+		for (const struct fos_span *t = fos__queue_first(to); t; t = t->next)
 			if (t->pkt && t->pkt->id == sp->pkt->id)
 				return t->off;
 	}
@@ -154,17 +169,17 @@ static bool cap(struct fos_worker *w, struct fos_session *s, int side, unsigned 
 	const struct fos__flow *f = s->flow;
 	const struct fos__queue *q = fos__queue_of(s, side, queue);
 	uint64_t keep = w->cfg.cap_retained_bytes;
-	bool many = q->spans > keep / CAP_BYTES_A_SPAN + CAP_SPANS_FREE, forced = false;
+	bool many = q->in && q->in->spans > keep / CAP_BYTES_A_SPAN + CAP_SPANS_FREE, forced = false;
 
 	if (q->tail - least <= keep && !many)
 		return false;
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		struct fos_stream *v = fos__view_of(s, side, i);
 
-		if (f->level[f->inst[i].level].queue != (int)queue || v->tail <= v->head)
+		if (f->level[f->inst[i].level].queue != (int)queue || v->shown == 0)
 			continue;
-		if (v->tail - v->head > keep || (many && v->head == least)) {
-			v->head = v->tail;
+		if (v->shown > keep || (many && v->head == least)) {
+			fos_release_all(v);
 			forced = true;
 		}
 	}
@@ -181,8 +196,12 @@ static void shorten_views(struct fos_session *s, int side, unsigned queue)
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		struct fos_stream *v = fos__view_of(s, side, i);
 
-		if (f->level[f->inst[i].level].queue == (int)queue && v->tail > q->tail)
-			v->tail = v->head > q->tail ? v->head : q->tail;
+		if (f->level[f->inst[i].level].queue != (int)queue)
+			continue;
+		if (!q->in)
+			fos_release_all(v);
+		else if (fos__view_tail(v) > q->tail)
+			v->shown = v->head > q->tail ? 0 : (uint32_t)(q->tail - v->head);
 	}
 }
 
@@ -207,11 +226,12 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 				head = least_head(s, side, i);
 				fos__queue_trim(q, head);
 			}
-			if (q->first && fos__queue_keep(w, q, head)) {
+			if (fos__queue_first(q) && fos__queue_keep(w, q, head)) {
 				shorten_views(s, side, i);
 				w->st.no_memory++;
 				w->batch_err = -ENOMEM;
 			}
+			fos__queue_settle(q);
 		}
 	}
 }
@@ -252,10 +272,11 @@ void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side)
 
 			if ((v->flags & FOS_VIEW_OPEN) && in->module->stream_close)
 				in->module->stream_close(in->self, v, fos_session_end(s, side));
-			v->head = v->tail = fos__view_queue(v)->tail;
+			v->head = fos__view_queue(v)->tail;
+			v->shown = 0;
 		}
 	}
 	(void)w;
 	for (unsigned i = f->n_queues; i-- > 0;)
-		fos__queue_trim(fos__queue_of(s, side, i), UINT64_MAX);
+		fos__queue_clear(fos__queue_of(s, side, i));
 }

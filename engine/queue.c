@@ -16,51 +16,97 @@ void fos__queue_init(struct fos_session *s)
 		for (unsigned i = 0; i < s->flow->n_inst; i++) {
 			struct fos_stream *v = fos__view_of(s, side, i);
 
-			v->back = (uint32_t)((uintptr_t)v - (uintptr_t)s);
-			v->inst = (uint16_t)i;
-			v->side = (uint8_t)side;
+			v->back = (uint16_t)(((uintptr_t)v - (uintptr_t)s) / FOS_VIEW_BACK);
+			v->inst = (uint8_t)i;
+			v->flags = side ? FOS_VIEW_SIDE : 0;
 		}
 	}
 }
 
-/* It shows when a span comes behind it: until then nobody may read up to where it ends. */
-static void add_gap(struct fos__queue *q, uint64_t len, enum fos_gap_why why)
+/* What is in q, which is made where there is nothing; NULL: no memory (counted). */
+static struct fos__spans *spans_of(struct fos_worker *w, struct fos__queue *q)
 {
-	q->gap_len += len;
-	q->gap_why = (uint32_t)why + 1;
+	struct fos__spans *in = q->in;
+
+	if (in)
+		return in;
+	in = fos__pool_take(&w->store.spans);
+	if (!in) {
+		w->st.no_memory++;
+		w->batch_err = -ENOMEM;
+		return NULL;
+	}
+	*in = (struct fos__spans){ .pooled = true };
+	q->in = in;
+	return in;
+}
+
+void fos__queue_settle(struct fos__queue *q)
+{
+	struct fos__spans *in = q->in;
+
+	if (!in || in->first || in->gap_why || in->decoder_state)
+		return;
+	if (in->pooled)
+		fos__pool_give(in);
+	q->in = NULL;
+}
+
+void fos__queue_clear(struct fos__queue *q)
+{
+	fos__queue_trim(q, UINT64_MAX);
+	if (q->in && q->in->pooled)
+		fos__pool_give(q->in);
+	q->in = NULL;
+}
+
+/* It shows when a span comes behind it: until then nobody may read up to where it ends. Without memory for it, views
+ * pass over it without a word (pipeline.c), and that is counted. */
+static void add_gap(struct fos_worker *w, struct fos__queue *q, uint64_t len, enum fos_gap_why why)
+{
+	struct fos__spans *in = spans_of(w, q);
+
+	if (!in) {
+		q->tail += len;
+		return;
+	}
+	in->gap_len += len;
+	in->gap_why = (uint32_t)why + 1;
 }
 
 static void append(struct fos__queue *q, struct fos_span *sp, uint32_t flags)
 {
+	struct fos__spans *in = q->in;
+
 	sp->flags = flags;
-	if (q->gap_why) {
-		sp->flags |= FOS_SPAN_GAP | (q->gap_why - 1) << FOS_SPAN_WHY;
-		q->tail += q->gap_len;
-		q->gaps++;
-		q->gap_why = 0;
-		q->gap_len = 0;
+	if (in->gap_why) {
+		sp->flags |= FOS_SPAN_GAP | (in->gap_why - 1) << FOS_SPAN_WHY;
+		q->tail += in->gap_len;
+		in->gaps++;
+		in->gap_why = 0;
+		in->gap_len = 0;
 	}
 	sp->off = q->tail;
 	sp->next = NULL;
-	sp->prev = q->last;
-	if (q->last)
-		q->last->next = sp;
+	sp->prev = in->last;
+	if (in->last)
+		in->last->next = sp;
 	else
-		q->first = sp;
-	q->last = sp;
+		in->first = sp;
+	in->last = sp;
 	q->tail += sp->len;
-	q->spans++;
+	in->spans++;
 }
 
 static void push_span(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *data,
                       uint32_t len, uint32_t flags)
 {
-	struct fos_span *sp = fos__arena_get(&w->arena, sizeof(*sp));
+	struct fos_span *sp = spans_of(w, q) ? fos__arena_get(&w->arena, sizeof(*sp)) : NULL;
 
 	if (!sp) { /* what cannot be shown is a gap, not a silence */
 		w->st.no_memory++;
 		w->batch_err = -ENOMEM;
-		add_gap(q, len, FOS_GAP_CAP);
+		add_gap(w, q, len, FOS_GAP_CAP);
 		return;
 	}
 	sp->data = data;
@@ -75,10 +121,14 @@ static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__or
 {
 	struct fos_span *sp = fos__span_new(&w->store, o, data, len);
 
+	if (sp && !spans_of(w, q)) {
+		fos__span_free(sp);
+		sp = NULL;
+	}
 	if (!sp) {
 		w->st.no_memory++;
 		w->batch_err = -ENOMEM;
-		add_gap(q, len, FOS_GAP_CAP);
+		add_gap(w, q, len, FOS_GAP_CAP);
 		return;
 	}
 	append(q, sp, flags | FOS_SPAN_OWN);
@@ -99,8 +149,8 @@ static void push_below(struct fos_worker *w, struct fos__queue *q, const struct 
 }
 
 /* Where each level of the flow starts in the packet, NULL where it does not. */
-static void level_starts(struct fos_session *s, int side, const struct fos_pkt *p, uint64_t app_off,
-                         const uint8_t *start[FOS_LEVELS_MAX])
+static void level_starts(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
+                         uint64_t app_off, const uint8_t *start[FOS_LEVELS_MAX])
 {
 	const struct fos__flow *f = s->flow;
 	const uint8_t *prev = p->ip;
@@ -108,13 +158,15 @@ static void level_starts(struct fos_session *s, int side, const struct fos_pkt *
 
 	for (unsigned i = 0; i < f->n_levels; i++) {
 		const struct fos__level *l = &f->level[i];
-		uint32_t *state = l->queue >= 0 ? &fos__queue_of(s, side, (unsigned)l->queue)->decoder_state : &none;
+		uint32_t *state = &none;
 
 		start[i] = NULL;
 		if (l->kind == FOS_LEVEL_ABOVE && (l->queue < 0 || !p->app_len))
 			continue;
 		if (l->kind == FOS_LEVEL_ABOVE && (prev < p->app || prev > p->app + p->app_len))
 			prev = p->app; /* "ip:tcp:http": what stands on the transport begins at its payload */
+		if (l->kind == FOS_LEVEL_ABOVE && spans_of(w, fos__queue_of(s, side, (unsigned)l->queue)))
+			state = &fos__queue_of(s, side, (unsigned)l->queue)->in->decoder_state;
 		start[i] = l->decoder->start(p, prev, app_off, state);
 		if (start[i])
 			prev = start[i];
@@ -124,7 +176,7 @@ static void level_starts(struct fos_session *s, int side, const struct fos_pkt *
 /* The offset that the next byte of level `app` has. */
 static uint64_t app_offset(const struct fos_session *s, int side, uint32_t len)
 {
-	return s->key.proto == IPPROTO_TCP ? s->half[side].next - len - s->half[side].start : 0;
+	return s->key.proto == IPPROTO_TCP ? s->half[side].next - len - s->rest[side].start : 0;
 }
 
 static void push_level(struct fos_worker *w, struct fos__queue *q, const struct fos__level *l, const struct fos_pkt *p,
@@ -153,7 +205,7 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 		return;
 	}
 	if (others)
-		level_starts(s, side, p, app_offset(s, side, len), start);
+		level_starts(w, s, side, p, app_offset(s, side, len), start);
 	for (unsigned i = 0; i < f->n_queues; i++) {
 		const struct fos__level *l = &f->level[f->queue_level[i]];
 		struct fos__queue *q = fos__queue_of(s, side, i);
@@ -182,7 +234,7 @@ void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side,
 		any |= f->level[f->queue_level[i]].kind < FOS_LEVEL_APP;
 	if (!any)
 		return;
-	level_starts(s, side, p, 0, start);
+	level_starts(w, s, side, p, 0, start);
 	for (unsigned i = 0; i < f->n_queues; i++) {
 		unsigned l = f->queue_level[i];
 
@@ -195,9 +247,8 @@ void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side,
 
 void fos__queue_gap(struct fos_worker *w, struct fos_session *s, int side, uint64_t len, enum fos_gap_why why)
 {
-	(void)w;
 	for (unsigned i = 0; i < s->flow->n_queues; i++)
-		add_gap(fos__queue_of(s, side, i), len, why);
+		add_gap(w, fos__queue_of(s, side, i), len, why);
 }
 
 void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side)
@@ -205,7 +256,7 @@ void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side)
 	for (unsigned i = 0; i < s->flow->n_queues; i++) {
 		struct fos__queue *q = fos__queue_of(s, side, i);
 
-		if (q->gap_why) {
+		if (q->in && q->in->gap_why) {
 			push_span(w, q, NULL, (const uint8_t *)"", 0, 0);
 			fos__worker_touch(w, s, side);
 		}
@@ -214,12 +265,13 @@ void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side)
 
 const struct fos_span *fos__queue_find(const struct fos__queue *q, uint64_t off)
 {
-	const struct fos_span *sp = q->first;
+	const struct fos_span *sp = fos__queue_first(q), *last;
 
 	if (!sp || sp->off > off)
 		return sp;
-	if (off >= q->last->off || off - sp->off > q->last->off - off) {
-		for (sp = q->last; sp->off > off;)
+	last = q->in->last;
+	if (off >= last->off || off - sp->off > last->off - off) {
+		for (sp = last; sp->off > off;)
 			sp = sp->prev;
 		return sp;
 	}
@@ -228,47 +280,68 @@ const struct fos_span *fos__queue_find(const struct fos__queue *q, uint64_t off)
 	return sp;
 }
 
-static void drop(struct fos__queue *q, struct fos_span *sp)
+static void drop(struct fos__spans *in, struct fos_span *sp)
 {
-	q->spans--;
-	if (q->mapped == sp)
-		q->mapped = NULL;
+	in->spans--;
+	if (in->mapped == sp)
+		in->mapped = NULL;
 	if (sp->flags & FOS_SPAN_GAP)
-		q->gaps--;
+		in->gaps--;
 	if (sp->flags & FOS_SPAN_OWN)
 		fos__span_free(sp);
 }
 
 void fos__queue_trim(struct fos__queue *q, uint64_t head)
 {
-	while (q->first && q->first->off + q->first->len <= head) {
-		struct fos_span *sp = q->first;
+	struct fos__spans *in = q->in;
 
-		q->first = sp->next;
-		drop(q, sp);
+	if (!in)
+		return;
+	while (in->first && in->first->off + in->first->len <= head) {
+		struct fos_span *sp = in->first;
+
+		in->first = sp->next;
+		drop(in, sp);
 	}
-	if (q->first)
-		q->first->prev = NULL;
+	if (in->first)
+		in->first->prev = NULL;
 	else
-		q->last = NULL;
+		in->last = NULL;
 }
 
 /* Cuts off what begins with `sp`: it shows as a gap when more comes. `head` is the least one of the queue's views. */
-static void cut_off(struct fos__queue *q, struct fos_span *sp, uint64_t head)
+static void cut_off(struct fos_worker *w, struct fos__queue *q, struct fos_span *sp, uint64_t head)
 {
+	struct fos__spans *in = q->in;
 	uint64_t end = sp->prev ? sp->prev->off + sp->prev->len : head;
 
-	q->last = sp->prev;
+	in->last = sp->prev;
 	if (sp->prev)
 		sp->prev->next = NULL;
 	else
-		q->first = NULL;
+		in->first = NULL;
 	for (struct fos_span *next; sp; sp = next) {
 		next = sp->next;
-		drop(q, sp);
+		drop(in, sp);
 	}
-	add_gap(q, q->tail - end, FOS_GAP_CAP);
+	add_gap(w, q, q->tail - end, FOS_GAP_CAP);
 	q->tail = end;
+}
+
+/* What is in the queue was of the batch; it has to last longer. */
+static bool keep_list(struct fos_worker *w, struct fos__queue *q)
+{
+	struct fos__spans *in;
+
+	if (q->in->pooled)
+		return true;
+	in = fos__pool_take(&w->store.spans);
+	if (!in)
+		return false;
+	*in = *q->in;
+	in->pooled = true;
+	q->in = in;
+	return true;
 }
 
 /* A span that lasts, in the place of `sp`. */
@@ -288,8 +361,13 @@ static struct fos_span *keep(struct fos_worker *w, const struct fos_span *sp)
 
 int fos__queue_keep(struct fos_worker *w, struct fos__queue *q, uint64_t head)
 {
-	struct fos_span *sp = q->last;
+	struct fos_span *sp = q->in->last;
 
+	if (!keep_list(w, q)) { /* nor is there memory to say what is missing: as in add_gap() */
+		fos__queue_trim(q, UINT64_MAX);
+		q->in = NULL;
+		return -ENOMEM;
+	}
 	while (sp->prev && !(sp->prev->flags & FOS_SPAN_KEPT))
 		sp = sp->prev;
 	for (struct fos_span *next; sp; sp = next) {
@@ -300,12 +378,12 @@ int fos__queue_keep(struct fos_worker *w, struct fos__queue *q, uint64_t head)
 		struct fos_span *n = keep(w, sp);
 
 		if (!n) {
-			cut_off(q, sp, head);
+			cut_off(w, q, sp, head);
 			return -ENOMEM;
 		}
-		q->mapped = NULL;
-		*(n->prev ? &n->prev->next : &q->first) = n;
-		*(n->next ? &n->next->prev : &q->last) = n;
+		q->in->mapped = NULL;
+		*(n->prev ? &n->prev->next : &q->in->first) = n;
+		*(n->next ? &n->next->prev : &q->in->last) = n;
 	}
 	return 0;
 }

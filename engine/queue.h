@@ -25,30 +25,50 @@ enum fos__span_flag {
 	FOS_SPAN_WHY = 16,        /* enum fos_gap_why, shifted by this */
 };
 
-struct fos__queue {
+/* What is in a queue. Of the batch, or of the store's pool; gone when there is nothing in it. */
+struct fos__spans {
 	struct fos_span *first, *last;
-	uint64_t tail;    /* offset behind the last byte */
 	uint64_t gap_len; /* of a gap that the next span comes after; it lies behind `tail` */
 	uint32_t gaps;    /* spans in it with FOS_SPAN_GAP */
 	uint32_t gap_why; /* of that gap, plus one; 0: none */
 	uint32_t decoder_state;
 	uint32_t spans;                /* how many there are */
 	const struct fos_span *mapped; /* what fos_sp_map() found last, or NULL */
+	const struct fos_span *hint;   /* while a module runs: a span at or before its head, or NULL */
+	bool pooled;
+};
+
+struct fos__queue {
+	struct fos__spans *in; /* or NULL */
+	uint64_t tail;         /* offset behind the last byte */
 };
 
 enum fos__view_flag {
 	FOS_VIEW_WHY = 3u,  /* enum fos_gap_why of the gap that is shown */
 	FOS_VIEW_OPEN = 4u, /* stream_open was called */
+	FOS_VIEW_SIDE = 8u, /* of side 1 */
 };
 
-struct fos_stream {
-	uint64_t head, tail;         /* tail: as last shown */
-	const struct fos_span *hint; /* while its module runs: a span at or before the head */
-	uint32_t back;               /* bytes from the session to here */
-	uint16_t inst;
-	uint8_t side;
-	uint8_t flags;
-};
+enum { FOS_VIEW_BACK = 16 }; /* unit of fos_stream.back */
+
+_Static_assert(sizeof(struct fos_stream) == FOS_VIEW_BACK, "views lie at multiples of their size");
+
+static inline unsigned fos__view_side(const struct fos_stream *v)
+{
+	return (v->flags & FOS_VIEW_SIDE) != 0;
+}
+
+/* As last shown. */
+static inline uint64_t fos__view_tail(const struct fos_stream *v)
+{
+	return v->head + v->shown;
+}
+
+/* Shows [head, tail): where that is more than a window can be, it ends earlier, and the rest is shown next time. */
+static inline void fos__view_show(struct fos_stream *v, uint64_t tail)
+{
+	v->shown = tail - v->head < UINT32_MAX ? (uint32_t)(tail - v->head) : UINT32_MAX;
+}
 
 static inline struct fos__queue *fos__queue_of(const struct fos_session *s, int side, unsigned queue)
 {
@@ -66,7 +86,7 @@ static inline struct fos_stream *fos__view_of(const struct fos_session *s, int s
 
 static inline struct fos_session *fos__view_session(const struct fos_stream *v)
 {
-	return (struct fos_session *)((uintptr_t)v - v->back);
+	return (struct fos_session *)((uintptr_t)v - (uintptr_t)v->back * FOS_VIEW_BACK);
 }
 
 static inline const struct fos__inst *fos__view_inst(const struct fos_stream *v)
@@ -77,13 +97,22 @@ static inline const struct fos__inst *fos__view_inst(const struct fos_stream *v)
 static inline struct fos__queue *fos__view_queue(const struct fos_stream *v)
 {
 	const struct fos_session *s = fos__view_session(v);
-	int q = s->flow->level[fos__view_inst(v)->level].queue;
+	int q = s->flow->level[s->flow->inst[v->inst].level].queue;
 
-	return q < 0 ? NULL : fos__queue_of(s, v->side, (unsigned)q);
+	return q < 0 ? NULL : fos__queue_of(s, (int)fos__view_side(v), (unsigned)q);
 }
 
 /* Sets up the queues and views of a new session, whose memory is zero. */
 void fos__queue_init(struct fos_session *s);
+
+/* The first span, or NULL. */
+static inline struct fos_span *fos__queue_first(const struct fos__queue *q)
+{
+	return q->in ? q->in->first : NULL;
+}
+
+/* Frees `in` if there is nothing in it. */
+void fos__queue_settle(struct fos__queue *q);
 
 /* Payload in order: gives it to every level that is read. `origin`, where not NULL, is that of the piece that was held: its
  * reference is taken over. `first`: the first piece of its packet. Bytes are at level `app`. */
@@ -101,6 +130,9 @@ void fos__queue_mark_end(struct fos_worker *w, struct fos_session *s, int side);
 
 /* The span that holds offset `off`, or, at the end of a run of spans, the last one before it. Quick near both ends. */
 const struct fos_span *fos__queue_find(const struct fos__queue *q, uint64_t off);
+
+/* Frees all of it. */
+void fos__queue_clear(struct fos__queue *q);
 
 /* Frees what lies before `head`. */
 void fos__queue_trim(struct fos__queue *q, uint64_t head);

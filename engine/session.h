@@ -30,24 +30,35 @@ enum fos__half_flag {
 	FOS_HALF_DATA = 1u << 9,       /* payload was seen */
 	FOS_HALF_STRAY = 1u << 10,     /* `stray_seq`: of an RST that belongs to a use that is still to come */
 	FOS_HALF_STRAY_ACK = 1u << 11, /* ... and `stray_ack` */
+	FOS_HALF_HOLDS = 1u << 12,     /* something waits above a hole: trouble->held */
 	FOS_HALF_HOPS = 16,            /* shift: how often what moved here has moved, at most 15 */
 };
 
-/* One direction of a TCP session. All 64-bit members are positions, see seq.h. */
+/* One direction of a TCP session: what each packet in order looks at. All 64-bit members are positions, see seq.h. */
 struct fos__half {
 	uint64_t next; /* behind the last byte passed on; before the start: the first position seen */
-	uint64_t start;
+	uint64_t high;
 	uint64_t ack; /* greatest position that the peer acknowledged */
-	uint64_t low, high;
-	uint64_t fin, fin_before; /* the greatest, and the one before it (0: none) */
-	struct fos__held *held;   /* what waits above a hole, or NULL */
 	uint32_t flags;
 	uint32_t pkts;
+};
+
+/* ... and what others do. */
+struct fos__half_rest {
+	uint64_t start;
+	uint64_t low;
+	uint64_t fin; /* the greatest */
 	uint32_t isn;
 	uint32_t ack_least;
 	uint32_t hint;
 	uint32_t conflicts;
-	uint32_t stray_seq, stray_ack;
+};
+
+/* What only sessions have in which something was out of order, by side: trouble.h. */
+struct fos__trouble {
+	struct fos__held *held[2];           /* what waits above a hole, or NULL */
+	uint64_t fin_before[2];              /* the greatest FIN before `fin`, 0: none */
+	uint32_t stray_seq[2], stray_ack[2]; /* see FOS_HALF_STRAY */
 };
 
 enum fos__session_flag {
@@ -61,21 +72,33 @@ enum fos__session_flag {
 	FOS_SESSION_HALF_OPEN = 1u << 7, /* no payload delivered, no handshake done: the first to go, see crowd.h */
 };
 
+/* Three groups: the first 64 bytes find the session, the next 64 are both directions' hot halves, the rest is for what is
+ * rarer. Behind it, in the same slab element, lie the flow's views and queues (flow.h): for one module at one level they
+ * are 64 bytes. So a packet in order touches three cache lines. */
 struct fos_session {
 	struct fos_key key;
-	uint32_t number; /* slab number, from 1 */
-	uint32_t hash;
-	uint64_t id;
-	uint64_t first_ns, last_ns;
-	const struct fos__flow *flow; /* NULL: no flow wants it */
-	struct fos_session *older;    /* the use of the 4-tuple before this one */
-	struct fos_session *wheel_next, **wheel_link;
 	uint32_t flags;
-	uint32_t uses;                    /* in the newest use: how many there are */
-	uint32_t end_why;                 /* enum fos_end, for directions that nothing else ended */
+	uint32_t number; /* slab number, from 1 */
+	uint64_t last_ns;
+	const struct fos__flow *flow; /* NULL: no flow wants it */
+
+	struct fos__half half[2]; /* by side of the key */
+
+	struct fos__half_rest rest[2];
+	struct fos__trouble *trouble; /* or NULL */
+	uint64_t id;
+	uint64_t first_ns;
+	uint32_t older;                   /* the use of the 4-tuple before this one: slab number, or 0 */
+	uint32_t wheel_next, wheel_link;  /* see wheel.h; wheel_link 0: in no wheel */
 	uint32_t line_before, line_after; /* slab numbers, see crowd.h */
-	struct fos__half half[2];         /* by side of the key */
+	uint16_t uses;                    /* in the newest use: how many there are */
+	uint16_t end_why;                 /* enum fos_end, for directions that nothing else ended */
 };
+
+_Static_assert(sizeof(struct fos__half) == 32, "both directions' hot halves are one cache line");
+_Static_assert(offsetof(struct fos_session, half) == 64, "what finds a session is one cache line");
+_Static_assert(offsetof(struct fos_session, rest) == 128, "a packet in order touches nothing behind it but its queue");
+_Static_assert(sizeof(struct fos_session) == 256, "with 64 bytes of views and queues: 320 for a session");
 
 static inline bool fos__session_over(const struct fos_session *s)
 {

@@ -37,7 +37,7 @@ int fos_sp_next(struct fos_sp *p, const struct fos_sp *limit)
 	int byte = p->span->data[p->off - p->span->off];
 
 	p->off++;
-	settle(p, p->stream->tail);
+	settle(p, fos__view_tail(p->stream));
 	return byte;
 }
 
@@ -45,20 +45,20 @@ int fos_sp_advance(struct fos_sp *p, int64_t n)
 {
 	uint64_t to = p->off + (uint64_t)n;
 
-	if (n >= 0 ? to < p->off || to > p->stream->tail : to > p->off || to < p->stream->head)
+	if (n >= 0 ? to < p->off || to > fos__view_tail(p->stream) : to > p->off || to < p->stream->head)
 		return -ERANGE;
 	p->off = to;
 	if (!p->span)
 		return 0;
 	while (p->span->off > to && p->span->prev)
 		p->span = p->span->prev;
-	settle(p, p->stream->tail);
+	settle(p, fos__view_tail(p->stream));
 	return 0;
 }
 
 int fos_sp_at(struct fos_stream *s, uint64_t off, struct fos_sp *p)
 {
-	if (off < s->head || off > s->tail)
+	if (off < s->head || off > fos__view_tail(s))
 		return -ERANGE;
 	*p = fos_stream_head(s);
 	return fos_sp_advance(p, (int64_t)(off - s->head));
@@ -192,9 +192,9 @@ const struct fos_pkt *fos_sp_pkt(const struct fos_sp *p)
 {
 	struct fos_sp at = *p;
 
-	if (!p->span || p->off >= p->stream->tail)
+	if (!p->span || p->off >= fos__view_tail(p->stream))
 		return NULL;
-	settle(&at, p->stream->tail);
+	settle(&at, fos__view_tail(p->stream));
 	return at.span->pkt;
 }
 
@@ -208,9 +208,9 @@ int fos_sp_packet_bounds(const struct fos_sp *p, uint64_t *from, uint64_t *to)
 	struct fos_sp at = *p;
 	const struct fos_span *a, *b;
 
-	if (!p->span || p->off >= p->stream->tail)
+	if (!p->span || p->off >= fos__view_tail(p->stream))
 		return -ERANGE;
-	settle(&at, p->stream->tail);
+	settle(&at, fos__view_tail(p->stream));
 	for (a = at.span; a->prev && same_packet(a->prev, a) && a->prev->off + a->prev->len == a->off; a = a->prev)
 		;
 	for (b = at.span; b->next && same_packet(b->next, b) && b->off + b->len == b->next->off; b = b->next)
@@ -262,7 +262,8 @@ static struct fos_stream *view_at(const struct fos_session *s, int side, unsigne
  * finds the next packet at once. */
 static const struct fos_span *mapped(struct fos__queue *q, uint64_t id, bool in_app, ptrdiff_t rel, bool *there)
 {
-	const struct fos_span *on = q->mapped ? q->mapped : q->first, *back = on ? on->prev : NULL;
+	const struct fos_span *on = q->in && q->in->mapped ? q->in->mapped : fos__queue_first(q),
+	                      *back = on ? on->prev : NULL;
 
 	for (bool forward = true; on || back; forward = !forward) {
 		const struct fos_span *sp = (forward && on) || !back ? on : back;
@@ -277,7 +278,7 @@ static const struct fos_span *mapped(struct fos__queue *q, uint64_t id, bool in_
 
 		*there = true;
 		if (want >= sp->data && want < sp->data + sp->len) {
-			q->mapped = sp;
+			q->in->mapped = sp;
 			return sp;
 		}
 	}
@@ -288,7 +289,7 @@ int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out)
 {
 	const struct fos_pkt *pkt = fos_sp_pkt(p);
 	const struct fos_session *ses = fos__view_session(p->stream);
-	int side = p->stream->side, to = level_that_is_read(ses->flow, level);
+	int side = (int)fos__view_side(p->stream), to = level_that_is_read(ses->flow, level);
 	struct fos_sp at = *p;
 	bool there = false;
 
@@ -296,7 +297,7 @@ int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out)
 		return -ENOTSUP;
 	if (!pkt)
 		return -ERANGE;
-	settle(&at, p->stream->tail);
+	settle(&at, fos__view_tail(p->stream));
 	/* A packet's bytes at two levels are the same bytes, unless one level keeps a copy: the distance from the end of
 	 * the packet is what they share. */
 	const uint8_t *byte = at.span->data + (at.off - at.span->off);

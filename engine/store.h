@@ -13,6 +13,7 @@ enum { FOS_STORE_CLASSES = 64 };
 
 struct fos__store {
 	struct fos__pool held, origin, span;    /* struct fos__held, fos__origin, fos_span */
+	struct fos__pool trouble, spans;        /* struct fos__trouble, fos__spans */
 	struct fos__pool leaf, leaf_few, inner; /* nodes of struct fos__pieces */
 	uint64_t leaves_freed;                  /* ever: who remembers a leaf looks whether it still is one */
 	uint64_t classes;                       /* bit k: by_size[k] is not empty */

@@ -18,10 +18,11 @@ const char *fos_end_name(enum fos_end e)
 
 static const struct fos_span *span_at(const struct fos_stream *v, uint64_t off)
 {
-	const struct fos_span *sp = v->hint;
+	const struct fos__queue *q = fos__view_queue(v);
+	const struct fos_span *sp = q->in ? q->in->hint : NULL;
 
 	if (!sp || sp->off > off)
-		return fos__queue_find(fos__view_queue(v), off);
+		return fos__queue_find(q, off);
 	while (sp->next && sp->next->off <= off)
 		sp = sp->next;
 	return sp;
@@ -34,7 +35,9 @@ struct fos_sp fos_stream_head(struct fos_stream *s)
 
 struct fos_sp fos_stream_tail(struct fos_stream *s)
 {
-	return (struct fos_sp){ .stream = s, .span = span_at(s, s->tail), .off = s->tail };
+	uint64_t tail = fos__view_tail(s);
+
+	return (struct fos_sp){ .stream = s, .span = span_at(s, tail), .off = tail };
 }
 
 struct fos_session *fos_stream_session(const struct fos_stream *s)
@@ -44,7 +47,7 @@ struct fos_session *fos_stream_session(const struct fos_stream *s)
 
 int fos_stream_dir(const struct fos_stream *s)
 {
-	return s->side;
+	return (int)fos__view_side(s);
 }
 
 const char *fos_stream_level(const struct fos_stream *s)
@@ -54,7 +57,7 @@ const char *fos_stream_level(const struct fos_stream *s)
 
 struct fos_stream *fos_stream_peer(const struct fos_stream *s)
 {
-	return fos__view_of(fos__view_session(s), !s->side, s->inst);
+	return fos__view_of(fos__view_session(s), !fos__view_side(s), s->inst);
 }
 
 void *fos_stream_state(const struct fos_stream *s)
@@ -62,22 +65,22 @@ void *fos_stream_state(const struct fos_stream *s)
 	const struct fos__inst *in = fos__view_inst(s);
 	size_t one = ((size_t)in->module->stream_state + 15) & ~(size_t)15;
 
-	return (void *)((uintptr_t)fos__view_session(s) + in->state_off + s->side * one);
+	return (void *)((uintptr_t)fos__view_session(s) + in->state_off + fos__view_side(s) * one);
 }
 
 uint64_t fos_stream_id(const struct fos_stream *s)
 {
-	return fos__view_session(s)->id * 2 + s->side;
+	return fos__view_session(s)->id * 2 + fos__view_side(s);
 }
 
 bool fos_stream_mid(const struct fos_stream *s)
 {
-	return (fos__view_session(s)->half[s->side].flags & FOS_HALF_MID) != 0;
+	return (fos__view_session(s)->half[fos__view_side(s)].flags & FOS_HALF_MID) != 0;
 }
 
 uint32_t fos_stream_start_seq(const struct fos_stream *s)
 {
-	return (uint32_t)fos__view_session(s)->half[s->side].start;
+	return (uint32_t)fos__view_session(s)->rest[fos__view_side(s)].start;
 }
 
 enum fos_gap_why fos_stream_gap_why(const struct fos_stream *s)
@@ -85,10 +88,17 @@ enum fos_gap_why fos_stream_gap_why(const struct fos_stream *s)
 	return (enum fos_gap_why)(s->flags & FOS_VIEW_WHY);
 }
 
+/* Within the window. */
+static void move_head(struct fos_stream *s, uint64_t to)
+{
+	s->shown -= (uint32_t)(to - s->head);
+	s->head = to;
+}
+
 void fos_release(struct fos_stream *s, const struct fos_sp *p)
 {
-	if (p->off > s->head && p->off <= s->tail)
-		s->head = p->off;
+	if (p->off > s->head && p->off - s->head <= s->shown)
+		move_head(s, p->off);
 }
 
 void fos_release_packet(struct fos_stream *s, const struct fos_sp *p)
@@ -97,15 +107,29 @@ void fos_release_packet(struct fos_stream *s, const struct fos_sp *p)
 
 	if (fos_sp_packet_bounds(p, &from, &to))
 		return;
-	if (to > s->tail)
-		to = s->tail;
+	if (to > fos__view_tail(s))
+		to = fos__view_tail(s);
 	if (to > s->head)
-		s->head = to;
+		move_head(s, to);
 }
 
-void fos_release_all(struct fos_stream *s)
+const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len)
 {
-	s->head = s->tail;
+	const struct fos_span *sp;
+
+	*len = 0;
+	if (!s->shown)
+		return NULL;
+	sp = span_at(s, s->head);
+	while (sp->off + sp->len <= s->head)
+		sp = sp->next;
+	uint64_t in = s->head - sp->off, n = sp->len - in;
+
+	fos__view_queue(s)->in->hint = sp;
+	*len = n < s->shown ? n : s->shown;
+	s->head += *len;
+	s->shown -= (uint32_t)*len;
+	return sp->data + in;
 }
 
 uint64_t fos_session_id(const struct fos_session *s)
@@ -150,12 +174,12 @@ bool fos_session_mid(const struct fos_session *s, int dir)
 
 uint32_t fos_session_start_seq(const struct fos_session *s, int dir)
 {
-	return (uint32_t)s->half[dir].start;
+	return (uint32_t)s->rest[dir].start;
 }
 
 uint32_t fos_session_conflicts(const struct fos_session *s, int dir)
 {
-	return s->half[dir].conflicts;
+	return s->rest[dir].conflicts;
 }
 
 enum fos_end fos_session_end(const struct fos_session *s, int dir)

@@ -23,29 +23,37 @@ void fos__tcp_account(struct fos_worker *w, struct fos__held *h, size_t before)
 struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, int side, uint64_t since_ns,
                                    uint32_t since_pkts)
 {
-	struct fos__half *h = &s->half[side];
+	struct fos__trouble *t = fos__trouble_of(&w->store, s);
+	struct fos__held *held = t ? t->held[side] : NULL;
 
-	if (h->held)
-		return h->held;
-	h->held = fos__held_new(&w->store, s, side);
-	if (!h->held) {
+	if (held)
+		return held;
+	held = t ? fos__held_new(&w->store, s, side) : NULL;
+	if (!held) {
+		fos__trouble_settle(s);
 		w->st.no_memory++;
 		return NULL;
 	}
-	h->held->since_ns = since_ns;
-	h->held->since_pkts = since_pkts;
-	fos__tcp_account(w, h->held, 0);
-	return h->held;
+	t->held[side] = held;
+	s->half[side].flags |= FOS_HALF_HOLDS;
+	held->since_ns = since_ns;
+	held->since_pkts = since_pkts;
+	fos__tcp_account(w, held, 0);
+	return held;
 }
 
 /* A set that holds nothing goes. */
-void fos__tcp_drop_empty(struct fos_worker *w, struct fos__half *h)
+void fos__tcp_drop_empty(struct fos_worker *w, struct fos_session *s, int side)
 {
-	if (!h->held || h->held->pieces.count)
+	struct fos__held *held = fos__held_of(s, side);
+
+	if (!held || held->pieces.count)
 		return;
-	w->st.held_bytes -= fos__held_bytes(h->held);
-	fos__held_free(h->held);
-	h->held = NULL;
+	w->st.held_bytes -= fos__held_bytes(held);
+	fos__held_free(held);
+	s->trouble->held[side] = NULL;
+	s->half[side].flags &= ~(uint32_t)FOS_HALF_HOLDS;
+	fos__trouble_settle(s);
 }
 
 /* Tells modules of bytes that were not taken. `from` is a position. */
@@ -60,14 +68,14 @@ static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t
 	for (unsigned i = 0; i < f->n_inst; i++)
 		if (f->inst[i].module->stream_late)
 			f->inst[i].module->stream_late(f->inst[i].self, fos__view_of(s, side, i),
-			                               (int64_t)(from - s->half[side].start), data, len);
+			                               (int64_t)(from - s->rest[side].start), data, len);
 }
 
 /* What a module is told as late lies before the start, or has been passed on. */
 static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
                      uint32_t len)
 {
-	uint64_t start = s->half[side].start;
+	uint64_t start = s->rest[side].start;
 	uint32_t before = from >= start ? 0 : start - from < len ? (uint32_t)(start - from) : len;
 
 	w->st.before_start_bytes += before;
@@ -109,15 +117,16 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 	struct fos__piece run[FOS_HELD_RUN];
+	struct fos__held *held;
 	unsigned unseen = 0;
 
-	while (h->held) {
-		size_t before = fos__held_bytes(h->held);
-		unsigned n = fos__held_pop(h->held, h->next, run);
+	while ((held = fos__held_of(s, side))) {
+		size_t before = fos__held_bytes(held);
+		unsigned n = fos__held_pop(held, h->next, run);
 
 		if (n == 0)
 			break;
-		fos__tcp_account(w, h->held, before);
+		fos__tcp_account(w, held, before);
 		for (unsigned i = 0; i < n; i++) {
 			if (FOS_BUG(DRAIN) && i + 1 < n) {
 				h->next += run[i].len;
@@ -126,15 +135,15 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 			}
 			deliver_piece(w, s, side, &run[i]);
 		}
-		fos__tcp_drop_empty(w, h);
+		fos__tcp_drop_empty(w, s, side);
 		unseen += n;
 		if (unseen >= SHOW_AT_ONCE) {
 			fos__worker_show(w, s, side);
 			unseen = 0;
 		}
 	}
-	if (h->held && h->held->runs.count)
-		fos__tcp_forget_runs(w, h->held, h->next);
+	if (held && held->runs.count)
+		fos__tcp_forget_runs(w, held, h->next);
 }
 
 static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, uint64_t to, enum fos_gap_why why)
@@ -156,18 +165,19 @@ static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, 
 /* Held bytes from before the start are dropped. */
 static void drop_before_start(struct fos_worker *w, struct fos_session *s, int side)
 {
-	struct fos__half *h = &s->half[side];
+	uint64_t start = s->rest[side].start;
+	struct fos__held *held;
 
-	while (h->held && fos__held_least(h->held) < h->start) {
-		struct fos__cursor c = fos__pieces_first(&h->held->pieces);
+	while ((held = fos__held_of(s, side)) && fos__held_least(held) < start) {
+		struct fos__cursor c = fos__pieces_first(&held->pieces);
 		uint64_t from = fos__cursor_from(c), to = fos__cursor_to(c);
-		size_t before = fos__held_bytes(h->held);
+		size_t before = fos__held_bytes(held);
 
 		too_late(w, s, side, from, fos__piece_data(fos__cursor_rest(c)->origin, from),
-		         (uint32_t)((to < h->start ? to : h->start) - from));
-		fos__held_cut_front(h->held, h->start);
-		fos__tcp_account(w, h->held, before);
-		fos__tcp_drop_empty(w, h);
+		         (uint32_t)((to < start ? to : start) - from));
+		fos__held_cut_front(held, start);
+		fos__tcp_account(w, held, before);
+		fos__tcp_drop_empty(w, s, side);
 	}
 }
 
@@ -175,7 +185,7 @@ static void start_at(struct fos_worker *w, struct fos_session *s, int side, uint
 {
 	struct fos__half *h = &s->half[side];
 
-	h->start = h->next = pos;
+	s->rest[side].start = h->next = pos;
 	h->flags |= FOS_HALF_STARTED | (mid ? FOS_HALF_MID : 0u);
 	drop_before_start(w, s, side);
 	drain(w, s, side);
@@ -185,11 +195,12 @@ static void start_at(struct fos_worker *w, struct fos_session *s, int side, uint
 static void start_without_syn(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
-	uint64_t pos = h->held ? fos__held_least(h->held) : h->low;
+	const struct fos__held *held = fos__held_of(s, side);
+	uint64_t pos = held ? fos__held_least(held) : s->rest[side].low;
 	bool mid = true;
 
 	if ((h->flags & FOS_HALF_HINT) && (h->flags & FOS_HALF_SEEN)) {
-		uint64_t hint = fos_seq_near(pos, h->hint);
+		uint64_t hint = fos_seq_near(pos, s->rest[side].hint);
 
 		if (hint <= pos && pos - hint <= FOS_NEAR) {
 			pos = hint;
@@ -212,15 +223,17 @@ void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 
-	while (h->held) {
+	struct fos__held *held;
+
+	while ((held = fos__held_of(s, side))) {
 		if (!(h->flags & FOS_HALF_STARTED)) {
-			if (!waited(w, h, h->held->since_pkts, h->held->since_ns) &&
-			    w->now_ns - h->held->since_ns < w->cfg.hole_timeout_ns)
+			if (!waited(w, h, held->since_pkts, held->since_ns) &&
+			    w->now_ns - held->since_ns < w->cfg.hole_timeout_ns)
 				return;
 			start_without_syn(w, s, side);
 			continue;
 		}
-		struct fos__cursor c = fos__pieces_first(&h->held->pieces);
+		struct fos__cursor c = fos__pieces_first(&held->pieces);
 		const struct fos__piece_rest *x = fos__cursor_rest(c);
 		uint64_t from = fos__cursor_from(c);
 		bool evidence =
@@ -236,13 +249,13 @@ void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 /* The oldest hole of a direction is given up for a cap. */
 static void give_up_for_cap(struct fos_worker *w, struct fos_session *s, int side)
 {
-	struct fos__half *h = &s->half[side];
-
-	if (!(h->flags & FOS_HALF_STARTED))
+	if (!(s->half[side].flags & FOS_HALF_STARTED))
 		start_without_syn(w, s, side);
-	if (!h->held)
+	const struct fos__held *held = fos__held_of(s, side);
+
+	if (!held)
 		return;
-	give_up_hole(w, s, side, fos__held_least(h->held), FOS_GAP_CAP);
+	give_up_hole(w, s, side, fos__held_least(held), FOS_GAP_CAP);
 	drain(w, s, side);
 }
 
@@ -250,27 +263,28 @@ static void give_up_for_cap(struct fos_worker *w, struct fos_session *s, int sid
  * bytes to somebody else's hoard. */
 static void cap(struct fos_worker *w, struct fos_session *s, int side)
 {
-	struct fos__half *h = &s->half[side];
+	const struct fos__held *held;
 	struct fos__held *most;
 
-	while (h->held && fos__held_bytes(h->held) > w->cfg.cap_direction_bytes)
+	while ((held = fos__held_of(s, side)) && fos__held_bytes(held) > w->cfg.cap_direction_bytes)
 		give_up_for_cap(w, s, side);
 	while (w->st.held_bytes > w->cfg.cap_total_bytes && (most = fos__held_most(&w->store)))
 		give_up_for_cap(w, most->session, most->side);
 }
 
 /* The position from which a segment counts against others: where it begins, or (policy `linux`) its rank. */
-static uint64_t place(struct fos_worker *w, struct fos__half *h, uint64_t from, uint64_t to)
+static uint64_t place(struct fos_worker *w, const struct fos__half *h, struct fos__held *held, uint64_t from,
+                      uint64_t to)
 {
 	uint64_t rank = from;
 
 	if (w->cfg.overlap != FOS_OVERLAP_LINUX || ((h->flags & FOS_HALF_STARTED) && from <= h->next))
 		return from;
-	size_t before = fos__held_bytes(h->held);
+	size_t before = fos__held_bytes(held);
 
-	if (fos__runs_place(&h->held->runs, from, to, &rank))
+	if (fos__runs_place(&held->runs, from, to, &rank))
 		w->st.no_memory++;
-	fos__tcp_account(w, h->held, before);
+	fos__tcp_account(w, held, before);
 	return rank;
 }
 
@@ -278,7 +292,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
                  const uint8_t *data, uint64_t to)
 {
 	struct fos__half *h = &s->half[side];
-	uint32_t conflicts = h->conflicts;
+	uint32_t *count = &s->rest[side].conflicts, conflicts = *count;
 	unsigned added;
 
 	struct fos__held *set = fos__tcp_held_of(w, s, side, w->now_ns, h->pkts);
@@ -289,7 +303,7 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 		                  .to = to,
 		                  .o_from = to - p->app_len,
 		                  .o_to = to,
-		                  .rank = place(w, h, to - p->app_len, to),
+		                  .rank = place(w, h, set, to - p->app_len, to),
 		                  .data = data,
 		                  .pkt = p,
 		                  .held_ns = w->now_ns,
@@ -299,12 +313,12 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 		                  .ack = (h->flags & FOS_HALF_ACKED) ? h->ack : 0 };
 	size_t before = fos__held_bytes(set);
 
-	if (fos__held_insert(set, &in, &h->conflicts, &added))
+	if (fos__held_insert(set, &in, count, &added))
 		w->st.no_memory++;
 	fos__tcp_account(w, set, before);
 	w->st.held_segments += added;
-	w->st.conflicts += h->conflicts - conflicts;
-	fos__tcp_drop_empty(w, h);
+	w->st.conflicts += *count - conflicts;
+	fos__tcp_drop_empty(w, s, side);
 	return true;
 }
 
@@ -312,10 +326,10 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 static void segment_before_start(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
                                  uint64_t pos)
 {
-	struct fos__half *h = &s->half[side];
+	const struct fos__held *held = fos__held_of(s, side);
 
-	if (h->held) {
-		uint64_t least = fos__held_least(h->held);
+	if (held) {
+		uint64_t least = fos__held_least(held);
 
 		if (pos > least ? pos - least > FOS_WINDOW : least - pos > FOS_WINDOW) {
 			w->st.out_of_window++;
@@ -332,7 +346,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 	uint64_t to = pos + p->app_len;
 	uint64_t from = pos > h->next ? pos : h->next;
 
-	if (pos == h->next && !h->held) { /* in order and nothing waits */
+	if (pos == h->next && !(h->flags & FOS_HALF_HOLDS)) { /* in order and nothing waits */
 		deliver(w, s, side, p, p->app, p->app_len, true, NULL);
 		return;
 	}
@@ -348,7 +362,9 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 	}
 	const uint8_t *data = p->app + (from - pos);
 
-	if (from == h->next && (!h->held || to <= fos__held_least(h->held))) {
+	const struct fos__held *held = fos__held_of(s, side);
+
+	if (from == h->next && (!held || to <= fos__held_least(held))) {
 		deliver(w, s, side, p, data, (uint32_t)(to - from), true, NULL);
 		drain(w, s, side);
 		return;
@@ -377,8 +393,8 @@ static void acknowledge(struct fos_worker *w, struct fos_session *s, int side, u
 		return;
 	h->ack = pos;
 	h->flags |= FOS_HALF_ACKED;
-	if (h->held)
-		fos__held_stamp(h->held, was, pos, h->pkts, w->now_ns);
+	if (h->flags & FOS_HALF_HOLDS)
+		fos__held_stamp(fos__held_of(s, side), was, pos, h->pkts, w->now_ns);
 }
 
 static void handshake(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)
@@ -386,25 +402,31 @@ static void handshake(struct fos_worker *w, struct fos_session *s, int side, con
 	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
 
 	if (!(h->flags & FOS_HALF_ISN)) {
-		h->isn = p->seq;
+		s->rest[side].isn = p->seq;
 		h->flags |= FOS_HALF_ISN;
 		if (!(h->flags & FOS_HALF_STARTED))
 			start_at(w, s, side, pos, false);
 	}
 	if ((p->tcp_flags & FOS_TCP_ACK) && !(peer->flags & FOS_HALF_HINT)) {
-		peer->hint = p->ack;
+		s->rest[!side].hint = p->ack;
 		peer->flags |= FOS_HALF_HINT;
 	}
 }
 
 /* Rule 3, the end: an ACK or an RST of a connection whose SYN is still to come says nothing of this one; an RST is remembered. */
-static bool strange_ack(struct fos_session *s, const struct fos_pkt *p, int side)
+static bool strange_ack(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p, int side)
 {
 	struct fos__half *h = &s->half[side];
 
 	if (fos__use_stray_rst(s, p, side)) {
-		h->stray_seq = p->seq;
-		h->stray_ack = p->ack;
+		struct fos__trouble *t = fos__trouble_of(&w->store, s);
+
+		if (!t) {
+			w->st.no_memory++;
+			return true;
+		}
+		t->stray_seq[side] = p->seq;
+		t->stray_ack[side] = p->ack;
 		h->flags &= ~(uint32_t)FOS_HALF_STRAY_ACK;
 		h->flags |= FOS_HALF_STRAY | ((p->tcp_flags & FOS_TCP_ACK) ? FOS_HALF_STRAY_ACK : 0u);
 		return true;
@@ -416,9 +438,9 @@ static bool strange_ack(struct fos_session *s, const struct fos_pkt *p, int side
 
 static void patience_of_both(struct fos_worker *w, struct fos_session *s)
 {
-	if (s->half[0].held)
+	if (s->half[0].flags & FOS_HALF_HOLDS)
 		fos__tcp_patience(w, s, 0);
-	if (s->half[1].held)
+	if (s->half[1].flags & FOS_HALF_HOLDS)
 		fos__tcp_patience(w, s, 1);
 }
 
@@ -428,14 +450,14 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 
 	h->pkts++;
 	h->flags |= FOS_HALF_ANY;
-	if (strange_ack(s, p, side)) {
+	if (strange_ack(w, s, p, side)) {
 		fos__queue_push_bare(w, s, side, p);
 		patience_of_both(w, s);
 		return;
 	}
 	if (p->tcp_flags & FOS_TCP_ACK) {
-		if (!(h->flags & FOS_HALF_ACKS) || fos_seq_diff(p->ack, h->ack_least) < 0)
-			h->ack_least = p->ack;
+		if (!(h->flags & FOS_HALF_ACKS) || fos_seq_diff(p->ack, s->rest[side].ack_least) < 0)
+			s->rest[side].ack_least = p->ack;
 		h->flags |= FOS_HALF_ACKS;
 	}
 	if (p->tcp_flags & FOS_TCP_RST) {
@@ -449,7 +471,7 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		if (p->tcp_flags & FOS_TCP_ACK)
 			acknowledge(w, s, !side, p->ack);
 		if (p->tcp_flags & FOS_TCP_FIN) {
-			fos__tcp_note_fin(h, pos + p->app_wire_len);
+			fos__tcp_note_fin(w, s, side, pos + p->app_wire_len);
 		}
 		bool forget = (FOS_BUG(SYN_DATA) && (p->tcp_flags & FOS_TCP_SYN)) ||
 		              (FOS_BUG(FIN_BEFORE_DATA) && (h->flags & FOS_HALF_FIN) && !(p->tcp_flags & FOS_TCP_FIN));
@@ -468,15 +490,16 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 
-	bool empty = !(h->flags & FOS_HALF_STARTED) && !h->held;
+	const struct fos__held *held = fos__held_of(s, side);
+	bool empty = !(h->flags & FOS_HALF_STARTED) && !held;
 
 	if (!(h->flags & FOS_HALF_STARTED))
 		start_without_syn(w, s, side);
-	while (h->held) {
-		give_up_hole(w, s, side, fos__held_least(h->held), FOS_GAP_END);
+	while ((held = fos__held_of(s, side))) {
+		give_up_hole(w, s, side, fos__held_least(held), FOS_GAP_END);
 		drain(w, s, side);
 	}
-	if (!empty && (h->flags & FOS_HALF_FIN) && h->fin > h->next)
-		give_up_hole(w, s, side, h->fin, FOS_GAP_END);
+	if (!empty && (h->flags & FOS_HALF_FIN) && s->rest[side].fin > h->next)
+		give_up_hole(w, s, side, s->rest[side].fin, FOS_GAP_END);
 	fos__queue_mark_end(w, s, side);
 }

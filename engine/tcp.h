@@ -9,6 +9,7 @@
 
 #include "bug.h"
 #include "held.h"
+#include "trouble.h"
 #include "worker_state.h"
 
 /* Counts what the set holds more or less than `before` bytes. */
@@ -19,7 +20,7 @@ struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, 
                                    uint32_t since_pkts);
 
 /* A set that holds nothing goes. */
-void fos__tcp_drop_empty(struct fos_worker *w, struct fos__half *h);
+void fos__tcp_drop_empty(struct fos_worker *w, struct fos_session *s, int side);
 
 /* Removes the runs (policy linux) that begin at or before `upto`. */
 void fos__tcp_forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto);
@@ -28,12 +29,13 @@ void fos__tcp_forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t up
 static inline uint64_t fos__tcp_note_position(struct fos_session *s, int side, const struct fos_pkt *p)
 {
 	struct fos__half *h = &s->half[side];
+	struct fos__half_rest *rest = &s->rest[side];
 	uint32_t seq = p->seq + ((p->tcp_flags & FOS_TCP_SYN) ? 1 : 0);
 	uint64_t pos, end;
 
 	if (!(h->flags & FOS_HALF_SEEN)) {
 		pos = fos_seq_first(seq);
-		h->next = h->low = h->high = pos;
+		h->next = rest->low = h->high = pos;
 	} else {
 		pos = fos_seq_near(h->next, seq);
 		if (FOS_BUG(WRAP))
@@ -47,18 +49,27 @@ static inline uint64_t fos__tcp_note_position(struct fos_session *s, int side, c
 			h->flags &= ~(uint32_t)FOS_HALF_ACKED;
 	}
 	h->flags |= FOS_HALF_SEEN;
-	if (pos < h->low)
-		h->low = pos;
+	if (pos < rest->low)
+		rest->low = pos;
 	if (end > h->high)
 		h->high = end;
 	return pos;
 }
 
-static inline void fos__tcp_note_fin(struct fos__half *h, uint64_t fin)
+/* Without memory for it the FIN before is forgotten: it counts only when the greatest one moves to another use. */
+static inline void fos__tcp_note_fin(struct fos_worker *w, struct fos_session *s, int side, uint64_t fin)
 {
-	if (!(h->flags & FOS_HALF_FIN) || fin > h->fin) {
-		h->fin_before = (h->flags & FOS_HALF_FIN) ? h->fin : 0;
-		h->fin = fin;
+	struct fos__half *h = &s->half[side];
+	struct fos__half_rest *rest = &s->rest[side];
+
+	if (!(h->flags & FOS_HALF_FIN)) {
+		rest->fin = fin;
+	} else if (fin > rest->fin) {
+		struct fos__trouble *t = fos__trouble_of(&w->store, s);
+
+		if (t)
+			t->fin_before[side] = rest->fin;
+		rest->fin = fin;
 	}
 	h->flags |= FOS_HALF_FIN;
 }

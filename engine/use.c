@@ -6,11 +6,20 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <flowos/seq.h>
 
 #include "bug.h"
 #include "queue.h"
+#include "trouble.h"
 #include "worker_state.h"
+
+uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key)
+{
+	return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), w->cfg.seed);
+}
 
 struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash)
 {
@@ -76,13 +85,12 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 		return NULL;
 	}
 	s->key = *key;
-	s->hash = hash;
 	s->number = number;
 	s->id = ++w->next_id;
 	s->first_ns = s->last_ns = w->now_ns;
 	s->flow = match(w, key);
-	s->older = older;
-	s->uses = older ? older->uses + 1 : 1;
+	s->older = older ? older->number : 0;
+	s->uses = older ? (uint16_t)(older->uses + 1) : 1;
 	s->end_why = FOS_END_EOF;
 	if (originator)
 		s->flags |= FOS_SESSION_ORIGIN;
@@ -93,14 +101,14 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 	if (key->proto == IPPROTO_TCP)
 		s->flags |= FOS_SESSION_HALF_OPEN;
 	fos__crowd_join(&w->crowd, &w->slab, s);
-	fos__wheel_add(&w->wheel, s, fos__use_deadline(w, s));
+	fos__wheel_add(&w->wheel, &w->slab, s, fos__use_deadline(w, s));
 	count_new(w, s);
 	return s;
 }
 
-static bool delivered(const struct fos__half *h)
+static bool delivered(const struct fos_session *s, int side)
 {
-	return (h->flags & FOS_HALF_STARTED) && h->next > h->start;
+	return (s->half[side].flags & FOS_HALF_STARTED) && s->half[side].next > s->rest[side].start;
 }
 
 /* A SYN with its SYN-ACK is still half-open, and so it is when an RST answers that: nothing says that there is somebody
@@ -110,32 +118,34 @@ void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos
 	const struct fos__half *a = &s->half[0], *b = &s->half[1];
 	bool both = (a->flags & b->flags & FOS_HALF_ANY) && !(p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_RST));
 
-	fos__crowd_seen(&w->crowd, &w->slab, s, both || delivered(a) || delivered(b));
+	fos__crowd_seen(&w->crowd, &w->slab, s, both || delivered(s, 0) || delivered(s, 1));
 }
 
 /* Takes a use out of its conversation; it is freed when the batch is done. */
 static void forget(struct fos_worker *w, struct fos_session *s)
 {
-	struct fos_session *newest = s;
+	struct fos_session *newest = s, *older = fos__use_older(w, s);
+	uint32_t hash = fos__use_hash(w, &s->key);
 
 	if (s->flags & FOS_SESSION_OLD) {
-		newest = fos__use_find(w, &s->key, s->hash);
-		for (struct fos_session *u = newest; u; u = u->older)
-			if (u->older == s)
+		newest = fos__use_find(w, &s->key, hash);
+		for (struct fos_session *u = newest; u; u = fos__use_older(w, u))
+			if (u->older == s->number)
 				u->older = s->older;
 		newest->uses--;
 	} else {
-		fos__table_replace(&w->table, s->hash, s->number, s->older ? s->older->number : 0);
-		if (s->older) {
-			s->older->flags &= ~(uint32_t)FOS_SESSION_OLD;
-			s->older->uses = s->uses - 1;
+		fos__table_replace(&w->table, hash, s->number, s->older);
+		if (older) {
+			older->flags &= ~(uint32_t)FOS_SESSION_OLD;
+			older->uses = (uint16_t)(s->uses - 1);
 		}
 	}
-	fos__wheel_remove(s);
+	fos__trouble_free(s);
+	fos__wheel_remove(&w->wheel, &w->slab, s);
 	fos__crowd_leave(&w->crowd, &w->slab, s);
 	s->flags |= FOS_SESSION_OLD;
 	s->wheel_next = w->dead;
-	w->dead = s;
+	w->dead = s->number;
 	w->st.sessions_now--;
 }
 
@@ -152,7 +162,7 @@ static void close_modules(struct fos_worker *w, struct fos_session *s)
 
 void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why)
 {
-	s->end_why = why;
+	s->end_why = (uint16_t)why;
 	if (s->flow) {
 		if (s->key.proto == IPPROTO_TCP) {
 			fos__tcp_end(w, s, 0);
@@ -173,7 +183,7 @@ uint64_t fos__use_deadline(const struct fos_worker *w, const struct fos_session 
 struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newest)
 {
 	for (struct fos_session *s = newest, *older; s; s = older) {
-		older = s->older;
+		older = fos__use_older(w, s);
 		if (fos__use_deadline(w, s) <= w->now_ns) {
 			if (s == newest)
 				newest = older;
@@ -181,7 +191,7 @@ struct fos_session *fos__use_time(struct fos_worker *w, struct fos_session *newe
 			continue;
 		}
 		for (int side = 0; side < 2; side++)
-			if (s->half[side].held)
+			if (s->half[side].flags & FOS_HALF_HOLDS)
 				fos__tcp_patience(w, s, side);
 	}
 	return newest;
@@ -200,9 +210,9 @@ static uint64_t distance(const struct fos_session *s, const struct fos_pkt *p, i
 	const struct fos__half *h = &s->half[side], *peer = &s->half[!side];
 
 	if (h->flags & FOS_HALF_SEEN)
-		return outside(fos_seq_near(h->next, p->seq), h->low, h->high);
+		return outside(fos_seq_near(h->next, p->seq), s->rest[side].low, h->high);
 	if ((p->tcp_flags & FOS_TCP_ACK) && (peer->flags & FOS_HALF_SEEN))
-		return outside(fos_seq_near(peer->next, p->ack), peer->low, peer->high);
+		return outside(fos_seq_near(peer->next, p->ack), s->rest[!side].low, peer->high);
 	return 0;
 }
 
@@ -220,22 +230,23 @@ static bool fits(const struct fos_session *s, const struct fos_pkt *p, int side)
 	if (h->flags & (FOS_HALF_ISN | FOS_HALF_STARTED))
 		return false;
 	if (h->flags & FOS_HALF_SEEN)
-		return near((uint32_t)h->low, p->seq);
+		return near((uint32_t)s->rest[side].low, p->seq);
 	if (peer->flags & FOS_HALF_ACKS)
-		return near(peer->ack_least, p->seq + 1);
+		return near(s->rest[!side].ack_least, p->seq + 1);
 	if (!(p->tcp_flags & FOS_TCP_ACK) || !(peer->flags & FOS_HALF_ISN))
 		return true;
-	return near(p->ack, peer->isn + 1);
+	return near(p->ack, s->rest[!side].isn + 1);
 }
 
-static struct fos_session *pick_syn(struct fos_session *newest, const struct fos_pkt *p, int side)
+static struct fos_session *pick_syn(const struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p,
+                                    int side)
 {
 	if (FOS_BUG(PORT_REUSE))
 		return newest;
-	for (struct fos_session *s = newest; s; s = s->older)
-		if ((s->half[side].flags & FOS_HALF_ISN) && s->half[side].isn == p->seq)
+	for (struct fos_session *s = newest; s; s = fos__use_older(w, s))
+		if ((s->half[side].flags & FOS_HALF_ISN) && s->rest[side].isn == p->seq)
 			return s;
-	for (struct fos_session *s = newest; s; s = s->older)
+	for (struct fos_session *s = newest; s; s = fos__use_older(w, s))
 		if (fits(s, p, side))
 			return s;
 	return NULL;
@@ -250,7 +261,7 @@ static bool ack_is_stray(const struct fos_session *s, const struct fos_pkt *p, i
 		return false;
 	uint64_t ack = fos_seq_near(peer->next, p->ack);
 
-	return ack + FOS_STRAY < peer->low || ack > peer->high + FOS_STRAY;
+	return ack + FOS_STRAY < s->rest[!side].low || ack > peer->high + FOS_STRAY;
 }
 
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side)
@@ -267,9 +278,9 @@ bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int 
 		return false;
 	uint64_t pos = fos_seq_near(h->next, p->seq);
 
-	if ((h->flags & FOS_HALF_FIN) && pos > h->fin + 1)
+	if ((h->flags & FOS_HALF_FIN) && pos > s->rest[side].fin + 1)
 		return true;
-	if (fos__session_over(s) && pos + FOS_STRAY < h->low)
+	if (fos__session_over(s) && pos + FOS_STRAY < s->rest[side].low)
 		return true;
 	return (s->flags & FOS_SESSION_RST) && !(h->flags & FOS_HALF_FIN) && pos > h->high + FOS_STRAY;
 }
@@ -279,29 +290,33 @@ bool fos__use_stray_rst(const struct fos_session *s, const struct fos_pkt *p, in
 	const struct fos__half *h = &s->half[side];
 
 	return (p->tcp_flags & FOS_TCP_RST) && fos__session_over(s) && (h->flags & FOS_HALF_SEEN) &&
-	       outside(fos_seq_near(h->next, p->seq), h->low, h->high) > FOS_STRAY;
+	       outside(fos_seq_near(h->next, p->seq), s->rest[side].low, h->high) > FOS_STRAY;
 }
 
-/* Is an RST that `h`, the direction `side`, remembers the end of the connection that `p` begins? */
-static bool stray_rst_fits(const struct fos__half *h, int side, const struct fos_pkt *p, int of)
+/* Is an RST that the direction `side` of `u` remembers the end of the connection that `p` begins? */
+static bool stray_rst_fits(const struct fos_session *u, int side, const struct fos_pkt *p, int of)
 {
+	const struct fos__half *h = &u->half[side];
+
 	if (!(h->flags & FOS_HALF_STRAY))
 		return false;
 	if (side == of)
-		return near(h->stray_seq, p->seq);
+		return near(u->trouble->stray_seq[side], p->seq);
 	if (p->tcp_flags & FOS_TCP_ACK)
-		return near(h->stray_seq, p->ack);
-	return (h->flags & FOS_HALF_STRAY_ACK) && near(h->stray_ack, p->seq);
+		return near(u->trouble->stray_seq[side], p->ack);
+	return (h->flags & FOS_HALF_STRAY_ACK) && near(u->trouble->stray_ack[side], p->seq);
 }
 
 /* A use that `p` has just made: the RST that overtook it counts now. */
-static void take_stray_rst(struct fos_session *s, const struct fos_pkt *p, int of)
+static void take_stray_rst(const struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p, int of)
 {
-	for (struct fos_session *u = s->older; u; u = u->older) {
+	for (struct fos_session *u = fos__use_older(w, s); u; u = fos__use_older(w, u)) {
 		for (int side = 0; side < 2; side++) {
-			if (!stray_rst_fits(&u->half[side], side, p, of))
+			if (!stray_rst_fits(u, side, p, of))
 				continue;
 			u->half[side].flags &= ~(uint32_t)(FOS_HALF_STRAY | FOS_HALF_STRAY_ACK);
+			u->trouble->stray_seq[side] = u->trouble->stray_ack[side] = 0;
+			fos__trouble_settle(u);
 			s->flags |= FOS_SESSION_RST;
 			return;
 		}
@@ -319,13 +334,13 @@ static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p
 		struct fos_session *oldest = newest;
 
 		while (oldest->older)
-			oldest = oldest->older;
+			oldest = fos__use_older(w, oldest);
 		fos__use_end(w, oldest, FOS_END_TIMEOUT);
 	}
 	struct fos_session *s = fos__use_new(w, key, p->hash, newest, synack ? !side : side);
 
 	if (s)
-		take_stray_rst(s, p, side);
+		take_stray_rst(w, s, p, side);
 	return s;
 }
 
@@ -336,20 +351,20 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 	if ((p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_RST)) == FOS_TCP_SYN) {
 		struct fos_key key = newest->key;
 
-		best = pick_syn(newest, p, side);
+		best = pick_syn(w, newest, p, side);
 		if (best && (best->half[side].flags & (FOS_HALF_ISN | FOS_HALF_SEEN)))
 			return best;
 		if (!best)
 			best = add_use(w, p, &key, newest, side);
 		if (best &&
 		    best->older) /* before the SYN itself: what moves waits until it has said where the stream starts */
-			fos__tcp_move_held(w, best->older, best, side, p->seq);
+			fos__tcp_move_held(w, fos__use_older(w, best), best, side, p->seq);
 		return best;
 	}
 	if (newest->older) {
 		uint64_t least = distance(newest, p, side);
 
-		for (struct fos_session *s = newest->older; s && least; s = s->older) {
+		for (struct fos_session *s = fos__use_older(w, newest); s && least; s = fos__use_older(w, s)) {
 			uint64_t d = distance(s, p, side);
 
 			if (d < least) {

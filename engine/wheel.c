@@ -8,7 +8,12 @@
 
 static const uint64_t SECOND = 1000000000u;
 
-void fos__wheel_add(struct fos__wheel *w, struct fos_session *s, uint64_t at_ns)
+static struct fos_session *at(const struct fos__slab *slab, uint32_t number)
+{
+	return fos__slab_at(slab, number);
+}
+
+void fos__wheel_add(struct fos__wheel *w, const struct fos__slab *slab, struct fos_session *s, uint64_t at_ns)
 {
 	uint64_t sec = at_ns / SECOND + 1;
 
@@ -16,27 +21,29 @@ void fos__wheel_add(struct fos__wheel *w, struct fos_session *s, uint64_t at_ns)
 		sec = w->tick;
 	if (w->tick && sec > w->tick + FOS_WHEEL_SLOTS - 1)
 		sec = w->tick + FOS_WHEEL_SLOTS - 1;
-	struct fos_session **slot = &w->slot[sec % FOS_WHEEL_SLOTS];
+	uint32_t slot = (uint32_t)(sec % FOS_WHEEL_SLOTS);
 
-	s->wheel_next = *slot;
-	s->wheel_link = slot;
-	if (*slot)
-		(*slot)->wheel_link = &s->wheel_next;
-	*slot = s;
+	s->wheel_next = w->slot[slot];
+	s->wheel_link = FOS_WHEEL_FIRST | slot;
+	if (s->wheel_next)
+		at(slab, s->wheel_next)->wheel_link = s->number;
+	w->slot[slot] = s->number;
 }
 
-void fos__wheel_remove(struct fos_session *s)
+void fos__wheel_remove(struct fos__wheel *w, const struct fos__slab *slab, struct fos_session *s)
 {
 	if (!s->wheel_link)
 		return;
-	*s->wheel_link = s->wheel_next;
+	if (s->wheel_link & FOS_WHEEL_FIRST)
+		w->slot[s->wheel_link & ~FOS_WHEEL_FIRST] = s->wheel_next;
+	else
+		at(slab, s->wheel_link)->wheel_next = s->wheel_next;
 	if (s->wheel_next)
-		s->wheel_next->wheel_link = s->wheel_link;
-	s->wheel_next = NULL;
-	s->wheel_link = NULL;
+		at(slab, s->wheel_next)->wheel_link = s->wheel_link;
+	s->wheel_next = s->wheel_link = 0;
 }
 
-struct fos_session *fos__wheel_due(struct fos__wheel *w, uint64_t now_ns)
+struct fos_session *fos__wheel_due(struct fos__wheel *w, const struct fos__slab *slab, uint64_t now_ns)
 {
 	uint64_t now = now_ns / SECOND;
 
@@ -45,10 +52,12 @@ struct fos_session *fos__wheel_due(struct fos__wheel *w, uint64_t now_ns)
 	if (now > w->tick + 2 * FOS_WHEEL_SLOTS) /* a leap: one turn sees every slot */
 		w->tick = now - FOS_WHEEL_SLOTS;
 	for (; w->tick <= now; w->tick++) {
-		struct fos_session *s = w->slot[w->tick % FOS_WHEEL_SLOTS];
+		uint32_t number = w->slot[w->tick % FOS_WHEEL_SLOTS];
 
-		if (s) {
-			fos__wheel_remove(s);
+		if (number) {
+			struct fos_session *s = at(slab, number);
+
+			fos__wheel_remove(w, slab, s);
 			return s;
 		}
 	}

@@ -9,14 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <flowos/seq.h>
 
 #include "bug.h"
 #include "held.h"
 #include "queue.h"
+#include "trouble.h"
 #include "worker_state.h"
 
 static void set_defaults(struct fos_worker_config *c)
@@ -189,11 +187,11 @@ static void run_touched(struct fos_worker *w)
 
 static void free_dead(struct fos_worker *w)
 {
-	for (struct fos_session *s = w->dead, *next; s; s = next) {
-		next = s->wheel_next;
-		fos__slab_give(&w->slab, s->number);
+	for (uint32_t n = w->dead, next; n; n = next) {
+		next = ((const struct fos_session *)fos__slab_at(&w->slab, n))->wheel_next;
+		fos__slab_give(&w->slab, n);
 	}
-	w->dead = NULL;
+	w->dead = 0;
 }
 
 /* Sessions that never close come round again and again, perhaps all in the same second: a batch looks at so many, the
@@ -204,7 +202,7 @@ static void look_at_due(struct fos_worker *w)
 {
 	struct fos_session *s;
 
-	for (int n = 0; n < LOOKS && (s = fos__wheel_due(&w->wheel, w->now_ns)); n++) {
+	for (int n = 0; n < LOOKS && (s = fos__wheel_due(&w->wheel, &w->slab, w->now_ns)); n++) {
 		uint64_t at = fos__use_deadline(w, s);
 
 		if (at <= w->now_ns) {
@@ -212,9 +210,9 @@ static void look_at_due(struct fos_worker *w)
 			continue;
 		}
 		for (int side = 0; side < 2; side++)
-			if (s->half[side].held)
+			if (s->half[side].flags & FOS_HALF_HOLDS)
 				fos__tcp_patience(w, s, side);
-		fos__wheel_add(&w->wheel, s, at > w->now_ns ? at : w->now_ns);
+		fos__wheel_add(&w->wheel, &w->slab, s, at > w->now_ns ? at : w->now_ns);
 	}
 }
 
@@ -291,7 +289,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, const struct fos__pla
 static void hash_packet(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
 {
 	at->side = fos_key_of(p, w->cfg.vlan_key, &at->key);
-	p->hash = (uint32_t)XXH3_64bits_withSeed(&at->key, sizeof(at->key), w->cfg.seed);
+	p->hash = fos__use_hash(w, &at->key);
 }
 
 static bool is_session(const struct fos_pkt *p)
@@ -361,7 +359,7 @@ static void admit_fetched(struct fos_worker *w, struct fos_batch *b)
 		const struct fos_session *ses = s ? fos__slab_at(&w->slab, s) : NULL;
 		const struct fos__half *h = ses ? &ses->half[w->place[i].side] : NULL;
 
-		f[i].held = h && p->app_len ? h->held : NULL;
+		f[i].held = h && p->app_len ? fos__held_of(ses, w->place[i].side) : NULL;
 		if (f[i].held) {
 			f[i].pos = fos_seq_near(h->next, p->seq);
 			f[i].to = f[i].pos + p->app_len;
@@ -421,7 +419,7 @@ void fos_worker_end(struct fos_worker *w, enum fos_end why)
 	for (uint32_t n = 1; n < w->slab.next; n++) {
 		struct fos_session *s = fos__slab_at(&w->slab, n);
 
-		if (!s->wheel_link) /* given back */
+		if (!s->wheel_link) /* in no wheel: given back */
 			continue;
 		fos__use_end(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
 		fos__arena_reset(&w->arena);

@@ -38,7 +38,7 @@ struct fos_worker {
 	struct fos_frag_table *frags;
 	struct fos__arena arena;
 	struct fos__store store;
-	struct fos_session *dead;     /* freed at the end of the batch; linked by wheel_next */
+	uint32_t dead;                /* freed at the end of the batch: slab number; linked by wheel_next */
 	struct fos_session **touched; /* sessions whose streams gained bytes in this batch; a session once per side */
 	size_t n_touched, touched_size;
 	unsigned n_flows;
@@ -59,7 +59,14 @@ void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side);
 /* ... for the last time, and tells them how the stream ended. */
 void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side);
 
+/* The use of the 4-tuple before this one, or NULL. */
+static inline struct fos_session *fos__use_older(const struct fos_worker *w, const struct fos_session *s)
+{
+	return s->older ? fos__slab_at(&w->slab, s->older) : NULL;
+}
+
 /* use.c: makes, finds and ends uses of a 4-tuple. */
+uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key);
 struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash);
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
                                  struct fos_session *older, int originator);

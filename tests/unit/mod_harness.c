@@ -130,7 +130,7 @@ struct fos_session *mh_session(struct mh *mh, const char *proto, const char *a, 
 
 struct fos_stream *mh_stream(struct fos_session *s, int dir)
 {
-	return &s->stream[dir];
+	return &s->stream[dir].view;
 }
 
 static void mh_pkt_fill(struct fos_session *s, struct fos_pkt *p, int dir, const uint8_t *data, size_t len)
@@ -154,56 +154,57 @@ void mh_put(struct fos_stream *s, const void *data, size_t len, uint64_t ack)
 {
 	struct mh_span *n = calloc(1, sizeof(*n));
 
-	assert_true(n && len && !s->closed);
+	assert_true(n && len && !mh_of(s)->closed);
 	n->bytes = malloc(len); /* exactly: a byte too far is seen */
 	assert_non_null(n->bytes);
 	memcpy(n->bytes, data, len);
-	mh_pkt_fill(s->session, &n->pkt, s->dir, n->bytes, len);
+	mh_pkt_fill(mh_of(s)->session, &n->pkt, mh_of(s)->dir, n->bytes, len);
 	n->pkt.tcp_flags = FOS_TCP_ACK;
-	n->pkt.seq = fos_stream_start_seq(s) + (uint32_t)s->tail;
-	n->pkt.ack = fos_stream_start_seq(mh_stream(s->session, !s->dir)) + (uint32_t)ack;
-	n->span = (struct fos_span){ .prev = s->last,
-		                     .off = s->tail,
+	n->pkt.seq = fos_stream_start_seq(s) + (uint32_t)mh_tail(s);
+	n->pkt.ack = fos_stream_start_seq(mh_stream(mh_of(s)->session, !mh_of(s)->dir)) + (uint32_t)ack;
+	n->span = (struct fos_span){ .prev = mh_of(s)->last,
+		                     .off = mh_tail(s),
 		                     .data = n->bytes,
 		                     .len = (uint32_t)len,
 		                     .flags = FOS_SPAN_PKT,
 		                     .pkt = &n->pkt };
-	if (s->last)
-		s->last->next = &n->span;
+	if (mh_of(s)->last)
+		mh_of(s)->last->next = &n->span;
 	else
-		s->first = &n->span;
-	s->last = &n->span;
-	s->tail += len;
-	s->fresh = true;
+		mh_of(s)->first = &n->span;
+	mh_of(s)->last = &n->span;
+	s->shown += (uint32_t)len;
+	mh_of(s)->fresh = true;
 }
 
 static void mh_opened(struct fos_stream *s)
 {
-	const struct fos_module *m = s->session->mh->m;
+	const struct fos_module *m = mh_of(s)->session->mh->m;
 
-	if (!s->opened && m->stream_open)
-		m->stream_open(s->session->mh->self, s);
-	s->opened = true;
+	if (!mh_of(s)->opened && m->stream_open)
+		m->stream_open(mh_of(s)->session->mh->self, s);
+	mh_of(s)->opened = true;
 }
 
 static bool mh_streams(const struct fos_stream *s)
 {
-	return s->session->key.proto == 6 || !s->session->mh->m->datagram;
+	return mh_of(s)->session->key.proto == 6 || !mh_of(s)->session->mh->m->datagram;
 }
 
 void mh_data(struct fos_stream *s)
 {
-	const struct fos_module *m = s->session->mh->m;
+	const struct fos_module *m = mh_of(s)->session->mh->m;
 
-	if (!s->fresh)
+	if (!mh_of(s)->fresh)
 		return;
 	assert_true(mh_streams(s));
-	s->fresh = false;
+	mh_of(s)->fresh = false;
 	mh_opened(s);
 	if (m->stream_data)
-		m->stream_data(s->session->mh->self, s);
+		m->stream_data(mh_of(s)->session->mh->self, s);
 	else
 		fos_release_all(s);
+	mh_drop(s);
 }
 
 void mh_feed(struct fos_stream *s, const void *data, size_t len)
@@ -216,38 +217,39 @@ void mh_feed(struct fos_stream *s, const void *data, size_t len)
 
 void mh_gap(struct fos_stream *s, uint64_t len)
 {
-	const struct fos_module *m = s->session->mh->m;
+	const struct fos_module *m = mh_of(s)->session->mh->m;
 
 	mh_data(s);
 	mh_opened(s);
-	s->why = FOS_GAP_TIME;
+	mh_of(s)->why = FOS_GAP_TIME;
 	if (m->stream_gap)
-		m->stream_gap(s->session->mh->self, s, s->tail, len);
+		m->stream_gap(mh_of(s)->session->mh->self, s, mh_tail(s), len);
 	fos_release_all(s);
-	s->tail += len;
-	s->head = s->tail;
+	mh_drop(s);
+	s->head += len;
 }
 
 void mh_late(struct fos_stream *s, int64_t off, const void *data, size_t len)
 {
-	const struct fos_module *m = s->session->mh->m;
+	const struct fos_module *m = mh_of(s)->session->mh->m;
 
 	if (m->stream_late)
-		m->stream_late(s->session->mh->self, s, off, data, (uint32_t)len);
+		m->stream_late(mh_of(s)->session->mh->self, s, off, data, (uint32_t)len);
 }
 
 void mh_close(struct fos_stream *s, enum fos_end end)
 {
-	const struct fos_module *m = s->session->mh->m;
+	const struct fos_module *m = mh_of(s)->session->mh->m;
 
-	if (s->closed)
+	if (mh_of(s)->closed)
 		return;
 	mh_data(s);
-	s->session->end[s->dir] = end;
-	if (s->opened && m->stream_close)
-		m->stream_close(s->session->mh->self, s, end);
-	s->closed = true;
+	mh_of(s)->session->end[mh_of(s)->dir] = end;
+	if (mh_of(s)->opened && m->stream_close)
+		m->stream_close(mh_of(s)->session->mh->self, s, end);
+	mh_of(s)->closed = true;
 	fos_release_all(s);
+	mh_drop(s);
 }
 
 void mh_packet(struct fos_session *s, int dir, const void *data, size_t len, uint8_t flags)
@@ -277,7 +279,7 @@ void mh_session_end(struct fos_session *s, enum fos_end end)
 	const struct fos_module *m = s->mh->m;
 
 	for (int dir = 0; dir < 2; dir++)
-		mh_close(&s->stream[dir], end);
+		mh_close(&s->stream[dir].view, end);
 	if (m->session_close)
 		m->session_close(s->mh->self, s);
 	for (struct fos_session **at = &s->mh->sessions; *at; at = &(*at)->next) {
@@ -293,5 +295,5 @@ void mh_session_end(struct fos_session *s, enum fos_end end)
 
 uint64_t mh_kept(const struct fos_stream *s)
 {
-	return s->tail - s->head;
+	return s->shown;
 }

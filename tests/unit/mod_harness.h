@@ -29,11 +29,11 @@ struct mh_span {
 	uint8_t *bytes;
 };
 
-struct fos_stream {
+struct mh_stream {
+	struct fos_stream view; /* first */
 	struct fos_session *session;
 	int dir;
 	bool opened, closed, fresh; /* fresh: bytes that stream_data did not see */
-	uint64_t head, tail;
 	struct fos_span *first, *last;
 	void *state;
 	enum fos_gap_why why;
@@ -49,8 +49,21 @@ struct fos_session {
 	const char *flow;
 	uint64_t first_ns, last_ns;
 	enum fos_end end[2];
-	struct fos_stream stream[2];
+	struct mh_stream stream[2];
 };
+
+static inline struct mh_stream *mh_of(const struct fos_stream *s)
+{
+	return (struct mh_stream *)(uintptr_t)s;
+}
+
+static inline uint64_t mh_tail(const struct fos_stream *s)
+{
+	return s->head + s->shown;
+}
+
+/* Frees what was released. */
+void mh_drop(struct fos_stream *s);
 
 struct mh {
 	const struct fos_module *m;

@@ -28,9 +28,9 @@ char *fos_key_text(const struct fos_key *key, int side, char *buf, size_t len)
 
 int fos_sp_at(struct fos_stream *s, uint64_t off, struct fos_sp *p)
 {
-	const struct fos_span *span = s->first;
+	const struct fos_span *span = mh_of(s)->first;
 
-	if (off < s->head || off > s->tail)
+	if (off < s->head || off > mh_tail(s))
 		return -ERANGE;
 	while (span && span->next && off >= span->off + span->len)
 		span = span->next;
@@ -50,18 +50,18 @@ struct fos_sp fos_stream_tail(struct fos_stream *s)
 {
 	struct fos_sp p;
 
-	assert_int_equal(fos_sp_at(s, s->tail, &p), 0);
+	assert_int_equal(fos_sp_at(s, mh_tail(s), &p), 0);
 	return p;
 }
 
 struct fos_session *fos_stream_session(const struct fos_stream *s)
 {
-	return s->session;
+	return mh_of(s)->session;
 }
 
 int fos_stream_dir(const struct fos_stream *s)
 {
-	return s->dir;
+	return mh_of(s)->dir;
 }
 
 const char *fos_stream_level(const struct fos_stream *s)
@@ -72,38 +72,40 @@ const char *fos_stream_level(const struct fos_stream *s)
 
 struct fos_stream *fos_stream_peer(const struct fos_stream *s)
 {
-	return &s->session->stream[!s->dir];
+	return &mh_of(s)->session->stream[!mh_of(s)->dir].view;
 }
 
 void *fos_stream_state(const struct fos_stream *s)
 {
-	return s->state;
+	return mh_of(s)->state;
 }
 
 uint64_t fos_stream_id(const struct fos_stream *s)
 {
-	return s->session->id * 2 + (uint64_t)s->dir;
+	return mh_of(s)->session->id * 2 + (uint64_t)mh_of(s)->dir;
 }
 
 bool fos_stream_mid(const struct fos_stream *s)
 {
-	return s->session->mid;
+	return mh_of(s)->session->mid;
 }
 
 uint32_t fos_stream_start_seq(const struct fos_stream *s)
 {
-	return s->dir ? 0x20 : 0xfffffff0u; /* wraps soon */
+	return mh_of(s)->dir ? 0x20 : 0xfffffff0u; /* wraps soon */
 }
 
 enum fos_gap_why fos_stream_gap_why(const struct fos_stream *s)
 {
-	return s->why;
+	return mh_of(s)->why;
 }
 
 /* Frees spans that end at or before the head. */
-static void mh_drop(struct fos_stream *s)
+void mh_drop(struct fos_stream *view)
 {
-	while (s->first && s->first->off + s->first->len <= s->head) {
+	struct mh_stream *s = mh_of(view);
+
+	while (s->first && s->first->off + s->first->len <= view->head) {
 		struct mh_span *n = (struct mh_span *)(void *)s->first;
 		s->first = s->first->next;
 		if (s->first)
@@ -118,7 +120,8 @@ static void mh_drop(struct fos_stream *s)
 void fos_release(struct fos_stream *s, const struct fos_sp *p)
 {
 	assert_ptr_equal(p->stream, s);
-	assert_true(p->off >= s->head && p->off <= s->tail);
+	assert_true(p->off >= s->head && p->off <= mh_tail(s));
+	s->shown -= (uint32_t)(p->off - s->head);
 	s->head = p->off;
 	mh_drop(s);
 }
@@ -127,15 +130,19 @@ void fos_release_packet(struct fos_stream *s, const struct fos_sp *p)
 {
 	struct fos_sp q = *p;
 
-	if (p->off < s->tail)
+	if (p->off < mh_tail(s))
 		q.off = p->span->off + p->span->len;
 	fos_release(s, &q);
 }
 
-void fos_release_all(struct fos_stream *s)
+const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len)
 {
-	s->head = s->tail;
-	mh_drop(s);
+	struct fos_sp p = fos_stream_head(s), tail = fos_stream_tail(s);
+	const uint8_t *run = fos_sp_run(&p, &tail, len);
+
+	s->head += *len; /* what was taken is freed after the callback */
+	s->shown -= (uint32_t)*len;
+	return run;
 }
 
 const uint8_t *fos_sp_run(const struct fos_sp *p, const struct fos_sp *limit, size_t *len)
@@ -143,7 +150,7 @@ const uint8_t *fos_sp_run(const struct fos_sp *p, const struct fos_sp *limit, si
 	struct fos_sp q = { 0 };
 
 	*len = 0;
-	assert_true(p->off <= limit->off && limit->off <= p->stream->tail);
+	assert_true(p->off <= limit->off && limit->off <= mh_tail(p->stream));
 	assert_int_equal(fos_sp_at(p->stream, p->off, &q), 0);
 	if (p->off >= limit->off)
 		return NULL;
@@ -241,12 +248,12 @@ ssize_t fos_sp_read_line(struct fos_sp *p, const struct fos_sp *limit, char *buf
 
 const struct fos_pkt *fos_sp_pkt(const struct fos_sp *p)
 {
-	return p->off < p->stream->tail ? p->span->pkt : NULL;
+	return p->off < mh_tail(p->stream) ? p->span->pkt : NULL;
 }
 
 int fos_sp_packet_bounds(const struct fos_sp *p, uint64_t *from, uint64_t *to)
 {
-	if (p->off >= p->stream->tail)
+	if (p->off >= mh_tail(p->stream))
 		return -ERANGE;
 	*from = p->span->off;
 	*to = p->span->off + p->span->len;
@@ -255,7 +262,7 @@ int fos_sp_packet_bounds(const struct fos_sp *p, uint64_t *from, uint64_t *to)
 
 int fos_sp_next_packet(struct fos_sp *p, const struct fos_sp *limit)
 {
-	uint64_t to = p->off < p->stream->tail ? p->span->off + p->span->len : p->off;
+	uint64_t to = p->off < mh_tail(p->stream) ? p->span->off + p->span->len : p->off;
 
 	if (to >= limit->off) {
 		*p = *limit;

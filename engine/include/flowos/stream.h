@@ -50,6 +50,15 @@ struct fos_span {
 	const struct fos_pkt *pkt; /* the packet, for its headers */
 };
 
+/* One module's view of a stream. Its members are the engine's: they are here for what is inline below. */
+struct fos_stream {
+	uint64_t head;  /* first byte not yet released */
+	uint32_t shown; /* bytes from there to the tail */
+	uint16_t back;  /* how far behind its session it lies */
+	uint8_t inst;   /* which module's */
+	uint8_t flags;
+};
+
 struct fos_sp {
 	struct fos_stream *stream;
 	const struct fos_span *span; /* the span that holds the byte; NULL only in a stream without spans */
@@ -84,7 +93,26 @@ enum fos_gap_why fos_stream_gap_why(const struct fos_stream *s);
 /* Releases what lies before `p` (head <= p <= tail), or all up to and with the packet in which `p` is (never past the tail). */
 void fos_release(struct fos_stream *s, const struct fos_sp *p);
 void fos_release_packet(struct fos_stream *s, const struct fos_sp *p);
-void fos_release_all(struct fos_stream *s);
+static inline void fos_release_all(struct fos_stream *s)
+{
+	s->head += s->shown;
+	s->shown = 0;
+}
+
+/* How many bytes there are in the window, and the offset of the first. */
+static inline uint64_t fos_stream_window(const struct fos_stream *s)
+{
+	return s->shown;
+}
+
+static inline uint64_t fos_stream_offset(const struct fos_stream *s)
+{
+	return s->head;
+}
+
+/* The quickest way to read a stream once from end to end: the longest run of bytes in one piece from the head on. They are
+ * released, and remain readable until the callback returns. NULL and *len 0 when the window is empty. */
+const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len);
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
 
