@@ -58,8 +58,8 @@ struct fos_pkt {
 	uint8_t ip_version; /* 4 or 6 */
 	uint8_t proto;      /* IPPROTO_ of the transport header */
 	uint8_t verdict;    /* enum fos_verdict */
-	uint64_t id;        /* number of the packet in its worker, from 1; set by the engine */
 	uint16_t encap;     /* bits of enum fos_encap: what lay around the innermost IP header */
+	uint64_t id;        /* number of the packet in its worker, from 1; set by the engine */
 };
 
 /* Encapsulations that were taken off. */

@@ -21,7 +21,9 @@ struct fos_port_stats {
 	uint64_t rx_packets, rx_bytes; /* given out by rx; bytes as captured */
 	uint64_t tx_packets, tx_bytes; /* taken by tx */
 	uint64_t drops;                /* lost before rx: a kernel's ring was full */
+	uint64_t freezes;              /* how often that ring was full, where the kernel says so */
 	uint64_t skipped;              /* records in a trace that are no packets */
+	uint64_t tx_errors;            /* of those that tx took: refused by the interface, so lost */
 };
 
 struct fos_port_ops {
@@ -31,17 +33,27 @@ struct fos_port_ops {
 	 * b->now_ns. Returns b->n; 0 where nothing is there now but may come; -ENODATA at the end; another negative
 	 * errno when reading failed, which is final (-EBADMSG: the trace is damaged from here on; what came before is
 	 * good). Frames with FOS_FRAME_STABLE last until close, others until the next rx. Does not block longer than
-	 * a live port's time-out. */
+	 * a live port's time-out.
+	 *
+	 * A live port whose interface is down returns -ENETDOWN, once what was received before is given out. That is
+	 * not final: ask again, which waits as long as for packets, and goes on by itself when the interface is up.
+	 * -ENODEV: there is no interface of that name any more (deleted, or renamed). That is final for the port as it
+	 * is: close it and open another, by name, until there is one. tx returns the same two. */
 	int (*rx)(struct fos_port *p, struct fos_batch *b);
 
 	/* Takes the packets of b; their bytes remain the caller's and are not used after the call returns.
-	 * Returns how many were taken (always all, for a file) or a negative errno. NULL: this port cannot send. */
+	 * Returns how many were taken, from the first on (always all, for a file; fewer where an interface is busy: the
+	 * caller tries again or gives them up) or a negative errno. NULL: this port cannot send. Does not block. */
 	int (*tx)(struct fos_port *p, const struct fos_batch *b);
 
 	/* Returns to the first packet. NULL: cannot. Returns 0 or a negative errno. */
 	int (*rewind)(struct fos_port *p);
 
 	void (*stats)(const struct fos_port *p, struct fos_port_stats *st);
+
+	/* The descriptor to poll for POLLIN before rx, so that one thread can wait for several ports. NULL, or -1: there
+	 * is nothing to wait for, rx has what there is. */
+	int (*fd)(const struct fos_port *p);
 
 	/* One line for a person on what went wrong in the last failed call, "" if nothing did. Valid until close. */
 	const char *(*error)(const struct fos_port *p);
@@ -74,6 +86,11 @@ static inline int fos_port_rewind(struct fos_port *p)
 static inline void fos_port_stats(const struct fos_port *p, struct fos_port_stats *st)
 {
 	p->ops->stats(p, st);
+}
+
+static inline int fos_port_fd(const struct fos_port *p)
+{
+	return p->ops->fd ? p->ops->fd(p) : -1;
 }
 
 static inline const char *fos_port_error(const struct fos_port *p)

@@ -49,7 +49,7 @@ struct fos_scale_info {
 	uint64_t header_bytes;           /* memory for rewritten headers */
 };
 
-/* A port over the scaled packets, which are built up front: 56 bytes and the headers a packet; payload stays with the
+/* A port over the scaled packets, which are built up front: 64 bytes and the headers a packet; payload stays with the
  * source, whose frames must be stable and last until the port is closed. rx ends with -ENODATA, rewind works, tx is refused.
  * *info may be NULL.
  *
