@@ -36,10 +36,12 @@ enum fos__bug { FOS__BUG_NONE, FOS_BUGS(FOS__BUG_NUMBER) FOS__BUGS };
 extern enum fos__bug fos__bug_on; /* set before main() */
 
 #define FOS_BUG(name) (fos__bug_on == FOS__BUG_##name)
+#define FOS_BUG_ANY   (fos__bug_on != FOS__BUG_NONE)
 
 #else
 
 #define FOS_BUG(name) 0
+#define FOS_BUG_ANY   0
 
 #endif
 #endif

@@ -167,12 +167,19 @@ size_t fos__flow_layout(struct fos__flow *f)
 {
 	size_t off = sizeof(struct fos_session);
 
-	f->n_queues = 0;
+	f->n_queues = f->n_packet = 0;
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		const struct fos_module *m = f->inst[i].module;
 		struct fos__level *l = &f->level[f->inst[i].level];
 
 		f->wants_packets |= m->packet != NULL;
+		if (m->packet) {
+			f->packet[f->n_packet].call = m->packet;
+			f->packet[f->n_packet++].self = f->inst[i].self;
+		}
+		f->inst[i].data = m->stream_data;
+		f->inst[i].tcp = reads_streams(m);
+		f->inst[i].udp = reads_streams(m) && !m->datagram;
 		f->wants_late |= m->stream_late != NULL;
 		f->wants_datagrams |= m->datagram != NULL;
 		f->udp_streams |= reads_streams(m) && !m->datagram;
@@ -181,6 +188,8 @@ size_t fos__flow_layout(struct fos__flow *f)
 			l->queue = (int)f->n_queues++;
 		}
 	}
+	f->plain = f->n_queues == 0 || (f->n_queues == 1 && f->level[f->queue_level[0]].kind == FOS_LEVEL_APP);
+	f->solo = f->plain && f->n_inst == 1 && f->n_queues == 1 && f->inst[0].data;
 	f->views_off = off;
 	off += 2 * f->n_inst * sizeof(struct fos_stream);
 	f->queues_off = off;

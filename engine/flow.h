@@ -32,7 +32,9 @@ struct fos__inst {
 	const struct fos_module *module;
 	void *self;
 	unsigned level, stage;
-	size_t state_off; /* of side 0's state in a session; side 1's is behind it */
+	size_t state_off;                               /* of side 0's state in a session; side 1's is behind it */
+	void (*data)(void *self, struct fos_stream *s); /* module->stream_data */
+	bool tcp, udp;                                  /* does it take streams of such sessions? */
 };
 
 struct fos__flow {
@@ -45,6 +47,13 @@ struct fos__flow {
 	struct fos__inst inst[FOS_INSTANCES_MAX]; /* in order of stage */
 	bool udp_streams;                         /* some module takes UDP as streams */
 	bool wants_packets, wants_late, wants_datagrams;
+	bool plain; /* streams, if any, are read at level `app` and at no other: fast.h */
+	bool solo;  /* ... and by one module, the only one of the flow */
+	struct {
+		void (*call)(void *self, struct fos_session *s, const struct fos_pkt *p, int dir);
+		void *self;
+	} packet[FOS_INSTANCES_MAX]; /* who wants packets */
+	unsigned n_packet;
 	size_t queues_off, views_off, size; /* of a session's slab element */
 };
 

@@ -10,21 +10,21 @@
 
 #include "parse_internal.h"
 
-/* Is (address, port) of the sender above that of the receiver? Big-endian integers sort as their bytes do. */
-static inline bool sender_above(const uint8_t *src, const uint8_t *dst, unsigned alen, uint16_t sport, uint16_t dport)
+/* Is (address, port) of the sender above that of the receiver? Integers loaded as big-endian sort as their bytes do. */
+static bool sender_above(const uint8_t *src, const uint8_t *dst, unsigned alen, uint16_t sport, uint16_t dport)
 {
 	uint64_t s, d;
 
-	if (FOS__LIKELY(alen == 4)) {
-		s = (uint64_t)fos__be32(src) << 16 | sport;
-		d = (uint64_t)fos__be32(dst) << 16 | dport;
-		return s > d;
-	}
-	s = fos__be64(src);
-	d = fos__be64(dst);
-	if (s == d) {
-		s = fos__be64(src + 8);
-		d = fos__be64(dst + 8);
+	if (alen == 4) {
+		s = fos__be32(src);
+		d = fos__be32(dst);
+	} else {
+		s = fos__be64(src);
+		d = fos__be64(dst);
+		if (s == d) {
+			s = fos__be64(src + 8);
+			d = fos__be64(dst + 8);
+		}
 	}
 	return s != d ? s > d : sport > dport;
 }
@@ -36,14 +36,9 @@ int fos_key_of(const struct fos_pkt *p, int with_vlan, struct fos_key *key)
 	const uint8_t *dst = src + alen;
 	int side = sender_above(src, dst, alen, p->sport, p->dport);
 
-	if (alen == 4) {
-		memset(key->addr, 0, sizeof key->addr);
-		memcpy(key->addr[side], src, 4);
-		memcpy(key->addr[!side], dst, 4);
-	} else {
-		memcpy(key->addr[side], src, 16);
-		memcpy(key->addr[!side], dst, 16);
-	}
+	memset(key->addr, 0, sizeof key->addr);
+	memcpy(key->addr[side], src, alen);
+	memcpy(key->addr[!side], dst, alen);
 	key->port[side] = p->sport;
 	key->port[!side] = p->dport;
 	key->vlan = with_vlan ? p->vlan : 0xffff;

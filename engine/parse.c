@@ -9,6 +9,7 @@
 
 #include "bug.h"
 #include "parse_internal.h"
+#include "parse_plain.h"
 
 static inline enum fos_verdict parse_tcp(struct fos_pkt *p, struct fos__view *v)
 {
@@ -206,7 +207,7 @@ enum fos_verdict fos__parse_ether(struct fos_pkt *p, struct fos__view *v)
 	return fos__parse_ethertype(p, v, type);
 }
 
-enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags)
+enum fos_verdict fos__parse_steps(struct fos_pkt *p, unsigned flags)
 {
 	const struct fos_frame *f = &p->f;
 	uint32_t caplen = fos_frame_caplen(f);
@@ -230,6 +231,11 @@ enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags)
 		verdict = fos__parse_link(p, &v);
 	p->verdict = (uint8_t)verdict;
 	return verdict;
+}
+
+enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags)
+{
+	return FOS__LIKELY(fos__parse_plain(p)) ? FOS_PKT_TCP : fos__parse_steps(p, flags);
 }
 
 enum fos_verdict fos_parse_ip(struct fos_pkt *p, const uint8_t *ip, uint32_t len, unsigned flags, unsigned depth)

@@ -194,6 +194,7 @@ static inline void fos__pkt_payload(struct fos_pkt *p, const struct fos__view *v
 }
 
 /* The steps. parse.c: */
+enum fos_verdict fos__parse_steps(struct fos_pkt *p, unsigned flags); /* all of them */
 enum fos_verdict fos__parse_ip4(struct fos_pkt *p, struct fos__view *v);
 enum fos_verdict fos__parse_ip6(struct fos_pkt *p, struct fos__view *v);
 enum fos_verdict fos__parse_ether(struct fos_pkt *p, struct fos__view *v);

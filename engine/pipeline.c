@@ -15,9 +15,7 @@ enum { CAP_BYTES_A_SPAN = 128, CAP_SPANS_FREE = 4096 };
 /* Does this instance take streams of this session at all? */
 static bool takes(const struct fos_session *s, const struct fos__inst *in)
 {
-	if (s->flow->level[in->level].queue < 0)
-		return false;
-	return s->key.proto == IPPROTO_TCP || !in->module->datagram;
+	return s->key.proto == IPPROTO_TCP ? in->tcp : in->udp;
 }
 
 /* Where, from `head` on, the first gap begins, or the tail. *at is a span at or before `head`, NULL where none is known;
@@ -246,8 +244,71 @@ static void run_stages(struct fos_session *s, int side)
 			run_inst(s, side, i, stage_limit(s, side, &f->inst[i]));
 }
 
+/* The queue holds nothing but what this batch brought, without a gap: every view stands where that begins. Returns whether all of
+ * it was released by everyone. */
+static bool run_plain(struct fos_session *s, int side, struct fos__queue *q)
+{
+	const struct fos__flow *f = s->flow;
+	uint64_t from = q->in->first->off, limit = q->tail, least = q->tail;
+	unsigned stage = 0;
+	bool all = true;
+
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		const struct fos__inst *in = &f->inst[i];
+		struct fos_stream *v = fos__view_of(s, side, i);
+
+		if (in->stage != stage) {
+			stage = in->stage;
+			limit = least;
+			least = q->tail;
+		}
+		if (!takes(s, in))
+			continue;
+		v->head = from;
+		if (limit > from) {
+			open_view(in, v);
+			v->shown = (uint32_t)(limit - from);
+			if (in->data)
+				in->data(in->self, v);
+			else
+				fos_release_all(v);
+			q->in->hint = NULL;
+		}
+		if (v->head < least)
+			least = v->head;
+		all &= v->head == q->tail;
+	}
+	return all;
+}
+
+/* The same where there is one module only. */
+static inline bool run_solo(struct fos_session *s, int side, struct fos__queue *q)
+{
+	const struct fos__inst *in = &s->flow->inst[0];
+	struct fos_stream *v = fos__view_of(s, side, 0);
+
+	v->head = q->in->first->off;
+	open_view(in, v);
+	v->shown = (uint32_t)(q->tail - v->head);
+	in->data(in->self, v);
+	return v->shown == 0;
+}
+
 void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
 {
+	const struct fos__flow *f = s->flow;
+	struct fos__queue *q = f->plain && f->n_queues ? fos__queue_of(s, side, 0) : NULL;
+
+	if (q && q->in && !q->in->pooled && !q->in->gaps && !q->in->gap_why) {
+		bool solo = f->solo && s->key.proto == IPPROTO_TCP && q->tail > q->in->first->off;
+
+		s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
+		if (solo ? run_solo(s, side, q) : run_plain(s, side, q))
+			q->in = NULL;
+		else
+			settle(w, s, side);
+		return;
+	}
 	run_stages(s, side);
 	settle(w, s, side);
 }

@@ -16,9 +16,9 @@ void fos__queue_init(struct fos_session *s)
 		for (unsigned i = 0; i < s->flow->n_inst; i++) {
 			struct fos_stream *v = fos__view_of(s, side, i);
 
-			v->back = (uint16_t)(((uintptr_t)v - (uintptr_t)s) / FOS_VIEW_BACK);
+			v->back = (uint16_t)(((uintptr_t)v - (uintptr_t)s) / FOS_STREAM_BACK);
 			v->inst = (uint8_t)i;
-			v->flags = side ? FOS_VIEW_SIDE : 0;
+			v->flags = side ? FOS_STREAM_SIDE : 0;
 		}
 	}
 }

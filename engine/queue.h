@@ -46,16 +46,14 @@ struct fos__queue {
 enum fos__view_flag {
 	FOS_VIEW_WHY = 3u,  /* enum fos_gap_why of the gap that is shown */
 	FOS_VIEW_OPEN = 4u, /* stream_open was called */
-	FOS_VIEW_SIDE = 8u, /* of side 1 */
+	                    /* 8: FOS_STREAM_SIDE */
 };
 
-enum { FOS_VIEW_BACK = 16 }; /* unit of fos_stream.back */
-
-_Static_assert(sizeof(struct fos_stream) == FOS_VIEW_BACK, "views lie at multiples of their size");
+_Static_assert(sizeof(struct fos_stream) == FOS_STREAM_BACK, "views lie at multiples of their size");
 
 static inline unsigned fos__view_side(const struct fos_stream *v)
 {
-	return (v->flags & FOS_VIEW_SIDE) != 0;
+	return (unsigned)fos_stream_dir(v);
 }
 
 /* As last shown. */
@@ -86,7 +84,7 @@ static inline struct fos_stream *fos__view_of(const struct fos_session *s, int s
 
 static inline struct fos_session *fos__view_session(const struct fos_stream *v)
 {
-	return (struct fos_session *)((uintptr_t)v - (uintptr_t)v->back * FOS_VIEW_BACK);
+	return fos_stream_session(v);
 }
 
 static inline const struct fos__inst *fos__view_inst(const struct fos_stream *v)

@@ -68,8 +68,10 @@ enum fos__session_flag {
 	FOS_SESSION_TOUCHED1 = 1u << 3,
 	FOS_SESSION_OPEN0 = 1u << 4, /* modules were run, some stream may be open; side 1 is the next bit */
 	FOS_SESSION_OPEN1 = 1u << 5,
-	FOS_SESSION_ORIGIN = 1u << 6,    /* the side that opened it */
+	/* 1u << 6: FOS_SESSION_ORIGIN */
 	FOS_SESSION_HALF_OPEN = 1u << 7, /* no payload delivered, no handshake done: the first to go, see crowd.h */
+	FOS_SESSION_AGAIN = 1u << 8,     /* there is an older use of the 4-tuple */
+	FOS_SESSION_PLAIN0 = 1u << 9,    /* nothing is out of order for side 0, see fast.h; side 1 is the next bit */
 };
 
 /* Three groups: the first 64 bytes find the session, the next 64 are both directions' hot halves, the rest is for what is
@@ -95,6 +97,7 @@ struct fos_session {
 	uint16_t end_why;                 /* enum fos_end, for directions that nothing else ended */
 };
 
+_Static_assert(offsetof(struct fos_session, flags) == offsetof(struct fos_session_head, flags), "stream.h reads both");
 _Static_assert(sizeof(struct fos__half) == 32, "both directions' hot halves are one cache line");
 _Static_assert(offsetof(struct fos_session, half) == 64, "what finds a session is one cache line");
 _Static_assert(offsetof(struct fos_session, rest) == 128, "a packet in order touches nothing behind it but its queue");

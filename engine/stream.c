@@ -40,16 +40,6 @@ struct fos_sp fos_stream_tail(struct fos_stream *s)
 	return (struct fos_sp){ .stream = s, .span = span_at(s, tail), .off = tail };
 }
 
-struct fos_session *fos_stream_session(const struct fos_stream *s)
-{
-	return fos__view_session(s);
-}
-
-int fos_stream_dir(const struct fos_stream *s)
-{
-	return (int)fos__view_side(s);
-}
-
 const char *fos_stream_level(const struct fos_stream *s)
 {
 	return fos__view_session(s)->flow->level[fos__view_inst(s)->level].decoder->name;
@@ -135,16 +125,6 @@ const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len)
 uint64_t fos_session_id(const struct fos_session *s)
 {
 	return s->id;
-}
-
-const struct fos_key *fos_session_key(const struct fos_session *s)
-{
-	return &s->key;
-}
-
-int fos_session_originator(const struct fos_session *s)
-{
-	return (s->flags & FOS_SESSION_ORIGIN) != 0;
 }
 
 const char *fos_session_flow(const struct fos_session *s)

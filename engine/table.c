@@ -9,16 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SLOTS = 7, FIRST_BUCKETS = 1024, MOVE_BUCKETS = 8 };
-
-struct fos__bucket {
-	uint32_t hash[SLOTS];
-	uint32_t number[SLOTS]; /* 0: the slot is free */
-	uint32_t passed;        /* entries that would be here or before, had there been room */
-	uint32_t pad;
-};
-
-_Static_assert(sizeof(struct fos__bucket) == 64, "a bucket is a cache line");
+enum { SLOTS = FOS_TABLE_SLOTS, FIRST_BUCKETS = 1024, MOVE_BUCKETS = 8 };
 
 static int array_init(struct fos__array *a, uint32_t buckets)
 {
@@ -95,13 +86,6 @@ void fos__table_free(struct fos__table *t)
 {
 	array_free(&t->now);
 	array_free(&t->old);
-}
-
-void fos__table_prefetch(const struct fos__table *t, uint32_t hash)
-{
-	__builtin_prefetch(&t->now.bucket[hash & t->now.mask]);
-	if (t->old.bucket)
-		__builtin_prefetch(&t->old.bucket[hash & t->old.mask]);
 }
 
 static void probe_start(struct fos__probe *p, const struct fos__array *a, uint32_t hash)

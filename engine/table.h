@@ -13,7 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct fos__bucket;
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { FOS_TABLE_SLOTS = 7 };
+
+struct fos__bucket {
+	uint32_t hash[FOS_TABLE_SLOTS];
+	uint32_t number[FOS_TABLE_SLOTS]; /* 0: the slot is free */
+	uint32_t passed;                  /* entries that would be here or before, had there been room */
+	uint32_t pad;
+};
+
+_Static_assert(sizeof(struct fos__bucket) == 64, "a bucket is a cache line");
 
 struct fos__array {
 	struct fos__bucket *bucket;
@@ -36,7 +49,46 @@ int fos__table_init(struct fos__table *t);
 void fos__table_free(struct fos__table *t);
 
 /* Loads the cache line that a look-up of `hash` begins with. */
-void fos__table_prefetch(const struct fos__table *t, uint32_t hash);
+static inline void fos__table_prefetch(const struct fos__table *t, uint32_t hash)
+{
+	__builtin_prefetch(&t->now.bucket[hash & t->now.mask]);
+	if (__builtin_expect(t->old.bucket != NULL, 0))
+		__builtin_prefetch(&t->old.bucket[hash & t->old.mask]);
+}
+
+/* Which of the bucket's slots have this hash, a bit each. */
+static inline unsigned fos__bucket_match(const struct fos__bucket *b, uint32_t hash)
+{
+#ifdef __SSE2__
+	__m128i want = _mm_set1_epi32((int)hash);
+	__m128i low = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)&b->hash[0]), want);
+	__m128i high = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)&b->hash[3]), want);
+
+	return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(low)) | (unsigned)_mm_movemask_ps(_mm_castsi128_ps(high))
+	                                                              << 3;
+#else
+	unsigned bits = 0;
+
+	for (unsigned s = 0; s < FOS_TABLE_SLOTS; s++)
+		bits |= (unsigned)(b->hash[s] == hash) << s;
+	return bits;
+#endif
+}
+
+/* A number that stands under `hash` where most do, in the bucket that its look-up begins with: nearly always the only one. 0: none
+ * there; fos__table_first() knows all. */
+static inline uint32_t fos__table_home(const struct fos__table *t, uint32_t hash)
+{
+	const struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
+
+	for (unsigned bits = fos__bucket_match(b, hash); bits; bits &= bits - 1) {
+		uint32_t number = b->number[__builtin_ctz(bits)];
+
+		if (number)
+			return number;
+	}
+	return 0;
+}
 
 /* The first number, then each further one, that stands under `hash`; 0 when there is none left. */
 uint32_t fos__table_first(const struct fos__table *t, uint32_t hash, struct fos__probe *p);

@@ -6,19 +6,21 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <flowos/seq.h>
 
 #include "bug.h"
+#include "fast.h"
 #include "queue.h"
 #include "trouble.h"
 #include "worker_state.h"
 
 uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key)
 {
-	return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), w->cfg.seed);
+	if (key->version != 4)
+		return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), w->cfg.seed);
+	struct fos__key4 k = fos__key4_of_key(key);
+
+	return fos__key4_hash(&k, w->cfg.seed);
 }
 
 struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash)
@@ -96,8 +98,11 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 		s->flags |= FOS_SESSION_ORIGIN;
 	if (s->flow)
 		fos__queue_init(s);
-	if (older)
+	if (older) {
 		older->flags |= FOS_SESSION_OLD;
+		fos__fast_learn(older);
+		s->flags |= FOS_SESSION_AGAIN;
+	}
 	if (key->proto == IPPROTO_TCP)
 		s->flags |= FOS_SESSION_HALF_OPEN;
 	fos__crowd_join(&w->crowd, &w->slab, s);
@@ -130,8 +135,10 @@ static void forget(struct fos_worker *w, struct fos_session *s)
 	if (s->flags & FOS_SESSION_OLD) {
 		newest = fos__use_find(w, &s->key, hash);
 		for (struct fos_session *u = newest; u; u = fos__use_older(w, u))
-			if (u->older == s->number)
+			if (u->older == s->number) {
 				u->older = s->older;
+				u->flags &= ~(uint32_t)(s->older ? 0 : FOS_SESSION_AGAIN);
+			}
 		newest->uses--;
 	} else {
 		fos__table_replace(&w->table, hash, s->number, s->older);
@@ -144,6 +151,7 @@ static void forget(struct fos_worker *w, struct fos_session *s)
 	fos__wheel_remove(&w->wheel, &w->slab, s);
 	fos__crowd_leave(&w->crowd, &w->slab, s);
 	s->flags |= FOS_SESSION_OLD;
+	fos__fast_learn(s);
 	s->wheel_next = w->dead;
 	w->dead = s->number;
 	w->st.sessions_now--;

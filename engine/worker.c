@@ -12,9 +12,8 @@
 #include <flowos/seq.h>
 
 #include "bug.h"
-#include "held.h"
+#include "fast.h"
 #include "queue.h"
-#include "trouble.h"
 #include "worker_state.h"
 
 static void set_defaults(struct fos_worker_config *c)
@@ -52,6 +51,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	set_defaults(&w->cfg);
 	fos__store_init(&w->store);
 	w->crowded = w->cfg.max_sessions / 2 + 1;
+	w->quiet_ns = w->cfg.idle_ns < w->cfg.linger_ns ? w->cfg.idle_ns : w->cfg.linger_ns;
 	if (!w->cfg.frag.seed)
 		w->cfg.frag.seed = w->cfg.seed;
 	err = fos__table_init(&w->table);
@@ -151,7 +151,7 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 		return;
 	if (w->n_touched == w->touched_size) {
 		size_t n = w->touched_size ? w->touched_size * 2 : 256;
-		struct fos_session **t = realloc(w->touched, n * sizeof(struct fos_session *));
+		uintptr_t *t = realloc(w->touched, n * sizeof(*t));
 
 		if (!t) { /* its modules run now instead of later */
 			fos__pipeline_run(w, s, side);
@@ -161,7 +161,7 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 		w->touched_size = n;
 	}
 	s->flags |= bit;
-	w->touched[w->n_touched++] = s;
+	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
 }
 
 void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side)
@@ -177,10 +177,9 @@ void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side)
 static void run_touched(struct fos_worker *w)
 {
 	for (size_t i = 0; i < w->n_touched; i++) {
-		struct fos_session *s = w->touched[i];
+		int side = w->touched[i] & 1;
 
-		for (int side = 0; side < 2; side++)
-			fos__worker_show(w, s, side);
+		fos__worker_show(w, (struct fos_session *)(w->touched[i] - (unsigned)side), side);
 	}
 	w->n_touched = 0;
 }
@@ -254,9 +253,9 @@ static void udp_input(struct fos_worker *w, struct fos_session *s, struct fos_pk
 }
 
 /* A parsed packet goes to its session. */
-static void place(struct fos_worker *w, struct fos_pkt *p, const struct fos__place *at)
+static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
 {
-	struct fos_session *s = fos__use_find(w, &at->key, p->hash);
+	struct fos_session *s = fos__use_find(w, fos__place_key(w, p, at), p->hash);
 	int side = at->side;
 
 	count_payload(w, p);
@@ -284,12 +283,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, const struct fos__pla
 		udp_input(w, s, p, side);
 	if ((s->flags & FOS_SESSION_HALF_OPEN) || w->st.sessions_now >= w->crowded)
 		fos__use_seen(w, s, p);
-}
-
-static void hash_packet(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
-{
-	at->side = fos_key_of(p, w->cfg.vlan_key, &at->key);
-	p->hash = fos__use_hash(w, &at->key);
+	fos__fast_learn(s);
 }
 
 static bool is_session(const struct fos_pkt *p)
@@ -298,7 +292,7 @@ static bool is_session(const struct fos_pkt *p)
 }
 
 /* Fragments become their datagram, checksums are looked at. */
-static void admit(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
+void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
 {
 	if (p->f.ts_ns > w->now_ns)
 		w->now_ns = p->f.ts_ns;
@@ -309,13 +303,14 @@ static void admit(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 			return;
 		}
 		fos_frag_expire(w->frags, w->now_ns);
+		w->bufs = true;
 		do {
 			if (fos_frag_add(w->frags, p, w->cfg.parse_flags) == FOS_PKT_FRAGMENT && !p->buf)
 				return;
 		} while (p->verdict == FOS_PKT_FRAGMENT);
 		w->st.verdict[p->verdict]++;
 		if (is_session(p))
-			hash_packet(w, p, at);
+			fos__place_of(w, p, at);
 	}
 	if (!is_session(p))
 		return;
@@ -326,88 +321,23 @@ static void admit(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	place(w, p, at);
 }
 
-static void parse_batch(struct fos_worker *w, struct fos_batch *b)
-{
-	for (uint32_t i = 0; i < b->n; i++)
-		__builtin_prefetch(b->pkt[i].f.data + 14);
-	for (uint32_t i = 0; i < b->n; i++) {
-		struct fos_pkt *p = &b->pkt[i];
-
-		p->id = ++w->next_pkt;
-		p->buf = NULL;
-		w->st.captured_bytes += fos_frame_caplen(&p->f);
-		w->st.wire_bytes += p->f.wire_len;
-		fos_parse(p, w->cfg.parse_flags);
-		if (is_session(p)) {
-			hash_packet(w, p, &w->place[i]);
-			fos__table_prefetch(&w->table, p->hash);
-		}
-	}
-	w->st.packets += b->n;
-}
-
-/* The same for a batch when much is held: finding a place among it is waiting for memory, so all places are looked for at once. */
-static void admit_fetched(struct fos_worker *w, struct fos_batch *b)
-{
-	struct fos__fetch f[FOS_BATCH_MAX];
-	uint64_t freed = w->store.leaves_freed;
-
-	for (uint32_t i = 0; i < b->n; i++) {
-		const struct fos_pkt *p = &b->pkt[i];
-		struct fos__probe probe;
-		uint32_t s = p->verdict == FOS_PKT_TCP ? fos__table_first(&w->table, p->hash, &probe) : 0;
-		const struct fos_session *ses = s ? fos__slab_at(&w->slab, s) : NULL;
-		const struct fos__half *h = ses ? &ses->half[w->place[i].side] : NULL;
-
-		f[i].held = h && p->app_len ? fos__held_of(ses, w->place[i].side) : NULL;
-		if (f[i].held) {
-			f[i].pos = fos_seq_near(h->next, p->seq);
-			f[i].to = f[i].pos + p->app_len;
-		}
-	}
-	fos__held_fetch(f, b->n);
-	for (uint32_t i = 0; i < b->n; i++) {
-		if (w->store.leaves_freed == freed)
-			fos__held_fetched(&f[i]);
-		admit(w, &b->pkt[i], &w->place[i]);
-	}
-}
-
 int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
 {
 	if (!w->laid_out)
 		lay_out(w);
 	w->batch_err = 0;
-	parse_batch(w, b);
-	for (uint32_t i = 0; i < b->n; i++) {
-		struct fos__probe probe;
-		const struct fos_pkt *p = &b->pkt[i];
-
-		if (is_session(p)) {
-			uint32_t n = fos__table_first(&w->table, p->hash, &probe);
-
-			if (n) {
-				const char *line = fos__slab_at(&w->slab, n);
-
-				__builtin_prefetch(line);
-				__builtin_prefetch(line + 128);
-				__builtin_prefetch(line + 192);
-			}
-		}
-	}
-	if (w->store.inner.chunks > w->store.inner.empty) {
-		admit_fetched(w, b);
-	} else {
-		for (uint32_t i = 0; i < b->n; i++)
-			admit(w, &b->pkt[i], &w->place[i]);
-	}
+	w->bufs = false;
+	fos__fast_parse(w, b);
+	fos__fast_batch(w, b);
 	if (b->now_ns > w->now_ns)
 		w->now_ns = b->now_ns;
 	look_at_due(w);
 	run_touched(w);
 	free_dead(w);
-	for (uint32_t i = 0; i < b->n; i++)
-		fos_buf_put(b->pkt[i].buf);
+	if (w->bufs) {
+		for (uint32_t i = 0; i < b->n; i++)
+			fos_buf_put(b->pkt[i].buf);
+	}
 	fos__arena_reset(&w->arena);
 	return w->batch_err;
 }

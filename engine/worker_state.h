@@ -10,6 +10,8 @@
 #include "arena.h"
 #include "crowd.h"
 #include "flow.h"
+#include "key4.h"
+#include "queue.h"
 #include "session.h"
 #include "slab.h"
 #include "store.h"
@@ -20,8 +22,12 @@ enum { FOS_FLOWS_MAX = 64 };
 
 /* A packet's session key, worked out once per batch, and the side that sent it. */
 struct fos__place {
+	struct fos_session *likely; /* what is found first under its hash, or NULL */
+	struct fos__key4 key4;      /* the key, where it is IPv4 */
+	bool is_session;            /* else the rest means nothing */
+	bool has_key;               /* `key` and `side` are set; fos__place_key() sets them */
+	int side;                   /* of the key: who sent it */
 	struct fos_key key;
-	int side;
 };
 
 struct fos_worker {
@@ -38,18 +44,25 @@ struct fos_worker {
 	struct fos_frag_table *frags;
 	struct fos__arena arena;
 	struct fos__store store;
-	uint32_t dead;                /* freed at the end of the batch: slab number; linked by wheel_next */
-	struct fos_session **touched; /* sessions whose streams gained bytes in this batch; a session once per side */
+	uint32_t dead;      /* freed at the end of the batch: slab number; linked by wheel_next */
+	uintptr_t *touched; /* sessions whose streams gained bytes in this batch, plus the side (0 or 1) */
 	size_t n_touched, touched_size;
 	unsigned n_flows;
 	bool laid_out;
 	int batch_err;
+	bool bufs; /* packets of this batch may hold buffers */
 	struct fos__flow *flow[FOS_FLOWS_MAX];
-	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets */
+	uint64_t quiet_ns;                      /* a session that was quiet for less has not timed out */
+	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets, and likewise: */
+	struct fos_span span[FOS_BATCH_MAX];
+	struct fos__spans spans[FOS_BATCH_MAX];
 };
 
 /* worker.c: puts a side of a session on the list of those whose modules run at the end of the batch. */
 void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side);
+
+/* worker.c: a parsed packet, all the way: fragments become their datagram, checksums are looked at, sessions made. */
+void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at);
 
 /* ... runs them now, if it is on the list. */
 void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AHEAD = 6 }; /* records whose headers are loaded before their turn */
+enum { AHEAD = 6 }; /* records in a row are often of one size: the header so many ahead is likely to lie there */
 
 enum { FILE_HEADER = 24, RECORD_HEADER = 16, KUZNETZOV_HEADER = 24 };
 
@@ -79,11 +79,6 @@ static bool pcap_next(struct pcap *c, struct fos_frame *f)
 	if (caplen > left - c->record_header)
 		return fos__tracefile_damage(t, t->off, "record claims %u bytes, and the file ends after %u", caplen,
 		                             (unsigned)(left - c->record_header));
-	/* Records in a row are often of one size: the header a few ahead is likely to lie there. */
-	uint64_t ahead = (uint64_t)(c->record_header + caplen) * AHEAD;
-
-	if (ahead < left)
-		__builtin_prefetch(at + ahead);
 	f->data = at + c->record_header;
 	f->len = caplen;
 	f->wire_len = wire;
@@ -95,10 +90,48 @@ static bool pcap_next(struct pcap *c, struct fos_frame *f)
 	return true;
 }
 
+/* Records as nearly all files have them, in this machine's byte order and of version 2.4, as many as are whole and sound, up to
+ * a batch: what is odd is left for pcap_next(). Returns how many. */
+static uint32_t pcap_run(struct pcap *c, struct fos_batch *b)
+{
+	struct fos__tracefile *t = &c->t;
+	const uint8_t *at = t->map.base + t->off, *end = t->map.base + t->map.len;
+	uint64_t bytes = 0, clock = t->clock_ns, num = t->num, unit = c->ns_per_unit;
+	uint32_t n = 0, caplen_max = c->caplen_max;
+	uint16_t linktype = c->linktype;
+
+	for (; n < FOS_BATCH_MAX && (size_t)(end - at) >= RECORD_HEADER; n++) {
+		struct fos_frame *f = &b->pkt[n].f;
+		uint32_t h[4]; /* seconds, their fraction, captured and original length */
+
+		memcpy(h, at, sizeof h);
+		if (h[2] > caplen_max || h[2] > (size_t)(end - at) - RECORD_HEADER || h[1] * unit >= 1000000000)
+			break;
+		__builtin_prefetch(at + (size_t)(RECORD_HEADER + h[2]) * AHEAD);
+		*f = (struct fos_frame){ .data = at + RECORD_HEADER,
+			                 .ts_ns = h[0] * UINT64_C(1000000000) + h[1] * unit,
+			                 .num = ++num,
+			                 .len = h[2],
+			                 .wire_len = h[3] > h[2] ? h[3] : h[2],
+			                 .flags = FOS_FRAME_STABLE,
+			                 .linktype = linktype };
+		clock = clock > f->ts_ns ? clock : f->ts_ns;
+		bytes += h[2];
+		at += RECORD_HEADER + h[2];
+	}
+	t->off = (uint64_t)(at - t->map.base);
+	t->num = num;
+	t->clock_ns = clock;
+	t->stats.rx_packets += n;
+	t->stats.rx_bytes += bytes;
+	return n;
+}
+
 static int pcap_rx(struct fos_port *p, struct fos_batch *b)
 {
 	struct pcap *c = (struct pcap *)p;
-	uint32_t n = 0;
+	uint32_t n =
+	    c->t.swap || c->t.status || c->version_minor < 4 || c->record_header != RECORD_HEADER ? 0 : pcap_run(c, b);
 
 	while (n < FOS_BATCH_MAX && pcap_next(c, &b->pkt[n].f))
 		n++;

@@ -40,21 +40,6 @@ bool fos__tracefile_end(struct fos__tracefile *t)
 	return false;
 }
 
-void fos__tracefile_frame(struct fos__tracefile *t, struct fos_frame *f)
-{
-	f->ext = NULL;
-	f->ext_len = 0;
-	f->flags = FOS_FRAME_STABLE;
-	f->note = 0;
-	f->num = ++t->num;
-	if (f->wire_len < f->len)
-		f->wire_len = f->len;
-	if (t->clock_ns < f->ts_ns)
-		t->clock_ns = f->ts_ns;
-	t->stats.rx_packets++;
-	t->stats.rx_bytes += f->len;
-}
-
 int fos__tracefile_batch(const struct fos__tracefile *t, struct fos_batch *b, uint32_t n)
 {
 	b->n = n;

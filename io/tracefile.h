@@ -51,8 +51,23 @@ bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *f
 /* There are no more bytes: sets the status to -ENODATA, or to damage where the map is cut; returns false. */
 bool fos__tracefile_end(struct fos__tracefile *t);
 
-/* Counts and completes a frame whose data, len, wire_len and ts_ns are set. */
-void fos__tracefile_frame(struct fos__tracefile *t, struct fos_frame *f);
+/* Counts and completes a frame whose data, len, wire_len, ts_ns, linktype and port are set. */
+static inline void fos__tracefile_frame(struct fos__tracefile *t, struct fos_frame *f)
+{
+	f->ext = NULL;
+	f->ext_len = 0;
+	f->flags = FOS_FRAME_STABLE;
+	f->note = 0;
+	f->num = ++t->num;
+	if (f->wire_len < f->len)
+		f->wire_len = f->len;
+	if (t->clock_ns < f->ts_ns)
+		t->clock_ns = f->ts_ns;
+	f->gso_size = f->csum_start = f->csum_offset = 0;
+	f->gso_type = f->reserved = 0;
+	t->stats.rx_packets++;
+	t->stats.rx_bytes += f->len;
+}
 
 /* Ends an rx that found n frames: the batch's head and the value to return. */
 int fos__tracefile_batch(const struct fos__tracefile *t, struct fos_batch *b, uint32_t n);

@@ -47,8 +47,8 @@ struct count_session {
 
 struct count {
 	enum count_per per;
-	struct count_flow *flow; /* the last one used goes first */
-	struct count_flow spare; /* where there is no memory for another */
+	struct count_flow all;   /* all, but for what per=flow has memory to keep apart */
+	struct count_flow *flow; /* per=flow: the last one used goes first */
 	struct idmap sessions;
 	struct outfile *out;
 	uint64_t lost; /* sessions that are not in the table: no memory */
@@ -59,9 +59,10 @@ static const char count_head[] = "session\tflow\tproto\tfrom\tto\tfirst_ns\tlast
                                  "\tback_packets\tback_ip_bytes\tback_app_bytes\tback_delivered\tback_gaps"
                                  "\tback_gap_bytes\tback_late_bytes\tback_end";
 
+/* With per=flow: the sums of this session's flow. */
 static struct count_flow *count_flow_of(struct count *c, const struct fos_session *s)
 {
-	const char *name = c->per == COUNT_PER_FLOW ? fos_session_flow(s) : "all";
+	const char *name = fos_session_flow(s);
 	struct count_flow **at = &c->flow, *f;
 
 	while ((f = *at) && strcmp(f->name, name))
@@ -70,7 +71,7 @@ static struct count_flow *count_flow_of(struct count *c, const struct fos_sessio
 		f = calloc(1, sizeof(*f));
 		if (!f || !(f->name = strdup(name))) {
 			free(f);
-			return &c->spare;
+			return &c->all;
 		}
 	} else {
 		*at = f->next;
@@ -82,7 +83,7 @@ static struct count_flow *count_flow_of(struct count *c, const struct fos_sessio
 
 static struct count_proto *count_proto_of(struct count *c, const struct fos_session *s)
 {
-	struct count_flow *f = count_flow_of(c, s);
+	struct count_flow *f = c->per == COUNT_PER_FLOW ? count_flow_of(c, s) : &c->all;
 
 	return fos_session_key(s)->proto == IPPROTO_TCP ? &f->tcp : &f->udp;
 }
@@ -90,8 +91,6 @@ static struct count_proto *count_proto_of(struct count *c, const struct fos_sess
 /* Where this session's sums go beside the totals; NULL: nowhere. */
 static struct count_side *count_session_side(struct count *c, const struct fos_session *s, int dir)
 {
-	if (c->per != COUNT_PER_SESSION)
-		return NULL;
 	struct count_session *t = idmap_get(&c->sessions, fos_session_id(s));
 	if (!t) {
 		t = calloc(1, sizeof(*t));
@@ -103,24 +102,21 @@ static struct count_side *count_session_side(struct count *c, const struct fos_s
 	return &t->side[dir];
 }
 
-/* What one callback has to add. */
-static void count_add(struct count *c, const struct fos_session *s, int dir, const struct count_side *x)
+/* Where a direction's sums go: into the total, and with per=session into the session's. Returns how many places. Streams are
+ * TCP's only, as this module takes datagrams. */
+static inline int count_sides(struct count *c, const struct fos_session *s, bool tcp, int dir, struct count_side *to[2])
 {
-	struct count_side *to[2] = { &count_proto_of(c, s)->side[dir != fos_session_originator(s)],
-		                     count_session_side(c, s, dir) };
+	int back = dir != fos_session_originator(s);
 
-	for (int i = 0; i < 2 && to[i]; i++) {
-		to[i]->packets += x->packets;
-		to[i]->ip_bytes += x->ip_bytes;
-		to[i]->l4_bytes += x->l4_bytes;
-		to[i]->app_bytes += x->app_bytes;
-		to[i]->app_wire_bytes += x->app_wire_bytes;
-		to[i]->streams += x->streams;
-		to[i]->delivered += x->delivered;
-		to[i]->gaps += x->gaps;
-		to[i]->gap_bytes += x->gap_bytes;
-		to[i]->late_bytes += x->late_bytes;
+	to[1] = NULL;
+	if (c->per == COUNT_PER_FLOW) {
+		to[0] = &count_proto_of(c, s)->side[back];
+		return 1;
 	}
+	to[0] = tcp ? &c->all.tcp.side[back] : &c->all.udp.side[back];
+	if (c->per == COUNT_PER_SESSION)
+		to[1] = count_session_side(c, s, dir);
+	return to[1] ? 2 : 1;
 }
 
 static void count_close(void *self)
@@ -168,56 +164,84 @@ static int count_open(const struct fos_module_args *args, void **self, char *err
 	return 0;
 }
 
-static void count_packet(void *self, struct fos_session *s, const struct fos_pkt *p, int dir)
+static inline void count_one_packet(struct count_side *x, const struct fos_pkt *p)
 {
 	uint64_t l4 = (uint64_t)p->l4_len + p->app_len;
-	struct count_side x = { .packets = 1,
-		                .ip_bytes = p->l4 + l4,
-		                .l4_bytes = l4,
-		                .app_bytes = p->app_len,
-		                .app_wire_bytes = p->app_wire_len };
 
-	count_add(self, s, dir, &x);
+	x->packets++;
+	x->ip_bytes += p->l4 + l4;
+	x->l4_bytes += l4;
+	x->app_bytes += p->app_len;
+	x->app_wire_bytes += p->app_wire_len;
+}
+
+static void count_packet(void *self, struct fos_session *s, const struct fos_pkt *p, int dir)
+{
+	struct count *c = self;
+	struct count_side *to[2];
+
+	if (c->per == COUNT_PER_ALL) {
+		struct count_proto *all = p->proto == IPPROTO_TCP ? &c->all.tcp : &c->all.udp;
+
+		count_one_packet(&all->side[dir != fos_session_originator(s)], p);
+		return;
+	}
+	for (int i = count_sides(c, s, p->proto == IPPROTO_TCP, dir, to); i-- > 0;)
+		count_one_packet(to[i], p);
+}
+
+static inline void count_delivered(struct count *c, const struct fos_session *s, bool tcp, int dir, uint64_t bytes)
+{
+	struct count_side *to[2];
+
+	for (int i = count_sides(c, s, tcp, dir, to); i-- > 0;)
+		to[i]->delivered += bytes;
 }
 
 /* UDP has no order to restore: what arrived was delivered. */
 static void count_datagram(void *self, struct fos_session *s, const struct fos_pkt *p, int dir)
 {
-	struct count_side x = { .delivered = p->app_len };
-
-	count_add(self, s, dir, &x);
+	count_delivered(self, s, false, dir, p->app_len);
 }
 
 static void count_stream_open(void *self, struct fos_stream *s)
 {
-	struct count_side x = { .streams = 1 };
+	struct count_side *to[2];
 
-	count_add(self, fos_stream_session(s), fos_stream_dir(s), &x);
+	for (int i = count_sides(self, fos_stream_session(s), true, fos_stream_dir(s), to); i-- > 0;)
+		to[i]->streams++;
 }
 
 static void count_stream_data(void *self, struct fos_stream *s)
 {
-	struct fos_sp head = fos_stream_head(s), tail = fos_stream_tail(s);
-	struct count_side x = { .delivered = (uint64_t)fos_sp_distance(&head, &tail) };
+	const struct fos_session *ses = fos_stream_session(s);
+	struct count *c = self;
 
-	count_add(self, fos_stream_session(s), fos_stream_dir(s), &x);
+	if (c->per == COUNT_PER_ALL)
+		c->all.tcp.side[fos_stream_dir(s) != fos_session_originator(ses)].delivered += fos_stream_window(s);
+	else
+		count_delivered(c, ses, true, fos_stream_dir(s), fos_stream_window(s));
 	fos_release_all(s);
 }
 
 static void count_stream_gap(void *self, struct fos_stream *s, uint64_t off, uint64_t len)
 {
-	struct count_side x = { .gaps = 1, .gap_bytes = len };
+	struct count_side *to[2];
 
 	(void)off;
-	count_add(self, fos_stream_session(s), fos_stream_dir(s), &x);
+	for (int i = count_sides(self, fos_stream_session(s), true, fos_stream_dir(s), to); i-- > 0;) {
+		to[i]->gaps++;
+		to[i]->gap_bytes += len;
+	}
 }
 
 static void count_stream_late(void *self, struct fos_stream *s, int64_t off, const uint8_t *data, uint32_t len)
 {
-	struct count_side x = { .late_bytes = len };
+	struct count_side *to[2];
 
 	(void)off, (void)data;
-	count_add(self, fos_stream_session(s), fos_stream_dir(s), &x);
+	for (int i = count_sides(self, fos_stream_session(s), true, fos_stream_dir(s), to); i-- > 0;)
+		to[i]->late_bytes += len;
 }
 
 static void count_stream_close(void *self, struct fos_stream *s, enum fos_end end)
@@ -323,7 +347,7 @@ static void count_report_sum(struct count_proto *to, const struct count_proto *p
 static void count_report(void *self, struct fos_report *r)
 {
 	struct count *c = self;
-	struct count_proto tcp = c->spare.tcp, udp = c->spare.udp;
+	struct count_proto tcp = c->all.tcp, udp = c->all.udp;
 
 	for (struct count_flow *f = c->flow; f; f = f->next) {
 		count_report_sum(&tcp, &f->tcp);

@@ -89,16 +89,13 @@ static void sum_stream_open(void *self, struct fos_stream *s)
 static void sum_stream_data(void *self, struct fos_stream *s)
 {
 	struct sum *m = self;
-	struct fos_sp p = fos_stream_head(s), tail = fos_stream_tail(s);
+	uint64_t off = fos_stream_offset(s);
 	const uint8_t *run;
 	size_t len;
 
-	while ((run = fos_sp_run(&p, &tail, &len))) {
-		m->sum += sum_run(p.off, run, len);
-		m->bytes += len;
-		fos_sp_advance(&p, (int64_t)len);
-	}
-	fos_release_all(s);
+	m->bytes += fos_stream_window(s);
+	for (; (run = fos_stream_take(s, &len)); off += len)
+		m->sum += sum_run(off, run, len);
 }
 
 static void sum_stream_gap(void *self, struct fos_stream *s, uint64_t off, uint64_t len)

@@ -119,6 +119,8 @@ struct fos_session *mh_session(struct mh *mh, const char *proto, const char *a, 
 	mh_endpoint(b, &s->key, 1);
 	for (int dir = 0; dir < 2; dir++) {
 		s->stream[dir].session = s;
+		s->stream[dir].view.back = (uint16_t)(((uintptr_t)&s->stream[dir] - (uintptr_t)s) / FOS_STREAM_BACK);
+		s->stream[dir].view.flags = dir ? FOS_STREAM_SIDE : 0;
 		s->stream[dir].dir = dir;
 		if (mh->m->stream_state)
 			assert_non_null(s->stream[dir].state = calloc(1, mh->m->stream_state));

@@ -30,7 +30,7 @@ struct mh_span {
 };
 
 struct mh_stream {
-	struct fos_stream view; /* first */
+	_Alignas(FOS_STREAM_BACK) struct fos_stream view; /* first */
 	struct fos_session *session;
 	int dir;
 	bool opened, closed, fresh; /* fresh: bytes that stream_data did not see */
@@ -40,11 +40,11 @@ struct mh_stream {
 };
 
 struct fos_session {
+	struct fos_key key;
+	uint32_t flags;
 	struct mh *mh;
 	struct fos_session *next;
 	uint64_t id;
-	struct fos_key key;
-	int originator;
 	bool mid, unseen[2]; /* unseen: no packet of this direction came */
 	const char *flow;
 	uint64_t first_ns, last_ns;

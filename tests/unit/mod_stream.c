@@ -54,16 +54,6 @@ struct fos_sp fos_stream_tail(struct fos_stream *s)
 	return p;
 }
 
-struct fos_session *fos_stream_session(const struct fos_stream *s)
-{
-	return mh_of(s)->session;
-}
-
-int fos_stream_dir(const struct fos_stream *s)
-{
-	return mh_of(s)->dir;
-}
-
 const char *fos_stream_level(const struct fos_stream *s)
 {
 	(void)s;
@@ -274,16 +264,6 @@ int fos_sp_next_packet(struct fos_sp *p, const struct fos_sp *limit)
 uint64_t fos_session_id(const struct fos_session *s)
 {
 	return s->id;
-}
-
-const struct fos_key *fos_session_key(const struct fos_session *s)
-{
-	return &s->key;
-}
-
-int fos_session_originator(const struct fos_session *s)
-{
-	return s->originator;
 }
 
 const char *fos_session_flow(const struct fos_session *s)

@@ -88,7 +88,7 @@ static struct fos_session *start(struct mh *mh, int client)
 	mh_open(mh, mh_arg("out", "h.tsv"), NULL);
 	struct fos_session *s = client ? mh_session(mh, "tcp", "10.0.0.2:80", "10.0.0.1:1000")
 	                               : mh_session(mh, "tcp", "10.0.0.1:1000", "10.0.0.2:80");
-	s->originator = client;
+	s->flags = client ? FOS_SESSION_ORIGIN : 0;
 	return s;
 }
 

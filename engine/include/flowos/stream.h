@@ -70,9 +70,20 @@ struct fos_sp {
 struct fos_sp fos_stream_head(struct fos_stream *s); /* first byte not yet released by this module */
 struct fos_sp fos_stream_tail(struct fos_stream *s); /* behind the last byte it may read */
 
-struct fos_session *fos_stream_session(const struct fos_stream *s);
-int fos_stream_dir(const struct fos_stream *s);           /* side of the session key that sends these bytes, 0 or 1 */
-const char *fos_stream_level(const struct fos_stream *s); /* "ip", "tcp", "udp", "app", ... */
+enum { FOS_STREAM_BACK = 16, FOS_STREAM_SIDE = 8 }; /* of the members above: unit of `back`, bit of `flags` */
+
+static inline struct fos_session *fos_stream_session(const struct fos_stream *s)
+{
+	return (struct fos_session *)((uintptr_t)s - (uintptr_t)s->back * FOS_STREAM_BACK);
+}
+
+/* Side of the session key that sends these bytes, 0 or 1. */
+static inline int fos_stream_dir(const struct fos_stream *s)
+{
+	return (s->flags & FOS_STREAM_SIDE) != 0;
+}
+
+const char *fos_stream_level(const struct fos_stream *s);       /* "ip", "tcp", "udp", "app", ... */
 struct fos_stream *fos_stream_peer(const struct fos_stream *s); /* the same module's stream of the other direction */
 void *
 fos_stream_state(const struct fos_stream *s); /* this module's state of this stream: fos_module.stream_state bytes */
@@ -186,10 +197,25 @@ int fos_sp_map(const struct fos_sp *p, const char *level, struct fos_sp *out);
 /* --- the session ------------------------------------------------------------------------------------------------ */
 
 uint64_t fos_session_id(const struct fos_session *s); /* from 1, in order of creation, per worker */
-const struct fos_key *fos_session_key(const struct fos_session *s);
-int fos_session_originator(
-    const struct fos_session *s); /* side of the key that opened it: sent the SYN, or was sent the SYN-ACK, or
-                                                                    * sent the first packet seen */
+
+/* How every session begins. Its members are the engine's: they are here for what is inline below. */
+struct fos_session_head {
+	struct fos_key key;
+	uint32_t flags;
+};
+enum { FOS_SESSION_ORIGIN = 1u << 6 }; /* of its flags: side 1 opened it */
+
+static inline const struct fos_key *fos_session_key(const struct fos_session *s)
+{
+	return &((const struct fos_session_head *)(const void *)s)->key;
+}
+
+/* Side of the key that opened it: sent the SYN, or was sent the SYN-ACK, or sent the first packet seen. */
+static inline int fos_session_originator(const struct fos_session *s)
+{
+	return (((const struct fos_session_head *)(const void *)s)->flags & FOS_SESSION_ORIGIN) != 0;
+}
+
 const char *fos_session_flow(const struct fos_session *s);  /* name of the flow that it matched */
 uint64_t fos_session_first_ns(const struct fos_session *s); /* time of its first packet, ns since the epoch */
 uint64_t fos_session_last_ns(const struct fos_session *s);

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * fast.c: see fast.h. Each step is done for the whole batch before the next, so that memory is fetched for many packets at once.
+ */
+#include "fast.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include <flowos/seq.h>
+
+#include "bug.h"
+#include "held.h"
+#include "parse_plain.h"
+#include "queue.h"
+#include "trouble.h"
+
+enum {
+	/* Of the direction that sends: it runs, with nothing out of order, and no FIN was seen. */
+	SENDER_HAS = FOS_HALF_SEEN | FOS_HALF_STARTED | FOS_HALF_ACKS,
+	SENDER_LACKS = FOS_HALF_HOLDS | FOS_HALF_FIN,
+	/* Of the other: it is acknowledged, and nothing waits in it for that. */
+	PEER_HAS = FOS_HALF_SEEN | FOS_HALF_STARTED | FOS_HALF_ACKED,
+	PEER_LACKS = FOS_HALF_HOLDS,
+	SESSION_LACKS = FOS_SESSION_RST | FOS_SESSION_OLD | FOS_SESSION_HALF_OPEN | FOS_SESSION_AGAIN,
+};
+
+static bool runs_plain(const struct fos_session *s, int side)
+{
+	const struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+
+	return (h->flags & (SENDER_HAS | SENDER_LACKS)) == SENDER_HAS &&
+	       (peer->flags & (PEER_HAS | PEER_LACKS)) == PEER_HAS && h->next >= s->rest[side].low;
+}
+
+void fos__fast_learn(struct fos_session *s)
+{
+	bool may = s->flow && s->flow->plain && s->key.proto == IPPROTO_TCP && !(s->flags & SESSION_LACKS);
+
+	for (int side = 0; side < 2; side++) {
+		uint32_t bit = (uint32_t)FOS_SESSION_PLAIN0 << side;
+
+		s->flags = may && runs_plain(s, side) ? s->flags | bit : s->flags & ~bit;
+	}
+}
+
+const struct fos_key *fos__place_key(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at)
+{
+	if (!at->has_key) {
+		at->side = fos_key_of(p, w->cfg.vlan_key, &at->key);
+		at->has_key = true;
+	}
+	return &at->key;
+}
+
+static inline __attribute__((always_inline)) void place_of(const struct fos_worker *w, struct fos_pkt *p,
+                                                           struct fos__place *at)
+{
+	at->is_session = true;
+	at->has_key = false;
+	if (FOS__LIKELY(p->ip_version == 4)) {
+		at->key4 = fos__key4_of(p, w->cfg.vlan_key);
+		p->hash = fos__key4_hash(&at->key4, w->cfg.seed);
+	} else {
+		p->hash = fos__use_hash(w, fos__place_key(w, p, at));
+	}
+}
+
+void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
+{
+	place_of(w, p, at);
+}
+
+void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
+{
+	uint64_t captured = 0, wire = 0;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		__builtin_prefetch(b->pkt[i].f.data + 14);
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct fos_pkt *p = &b->pkt[i];
+		struct fos__place *at = &w->place[i];
+
+		p->id = ++w->next_pkt;
+		captured += fos_frame_caplen(&p->f);
+		wire += p->f.wire_len;
+		at->is_session = false;
+		if (FOS__LIKELY(fos__parse_plain(p)) || fos__parse_steps(p, w->cfg.parse_flags) <= FOS_PKT_UDP) {
+			place_of(w, p, at);
+			fos__table_prefetch(&w->table, p->hash);
+		}
+	}
+	w->st.captured_bytes += captured;
+	w->st.wire_bytes += wire;
+	w->st.packets += b->n;
+}
+
+/* Which side of the session sent the packet at that place; -1: it is of another session. */
+static inline int side_of(const struct fos_session *s, const struct fos__place *at)
+{
+	if (FOS__LIKELY(!at->has_key))
+		return fos__key4_side(&at->key4, &s->key);
+	return memcmp(&s->key, &at->key, sizeof(at->key)) == 0 ? at->side : -1;
+}
+
+/* The newest use that stands first under the packet's hash, most likely its own. */
+static void look_up(struct fos_worker *w, const struct fos_batch *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		uint32_t n = w->place[i].is_session ? fos__table_home(&w->table, b->pkt[i].hash) : 0;
+		struct fos_session *s = n ? fos__slab_at(&w->slab, n) : NULL;
+
+		w->place[i].likely = s;
+		if (!s)
+			continue;
+		__builtin_prefetch(s, 1);
+		__builtin_prefetch(&s->half, 1);
+		__builtin_prefetch((const char *)s + sizeof(*s), 1);
+	}
+}
+
+static inline void acknowledge(struct fos__half *h, uint32_t ack)
+{
+	uint64_t pos = fos_seq_near(h->next, ack);
+
+	if (pos > h->ack && pos <= h->high + FOS_WINDOW)
+		h->ack = pos;
+}
+
+/* The packet's payload is the first that its direction gained in this batch: the span and the list that it is are the batch's. */
+static inline void push_first(struct fos_worker *w, struct fos_session *s, int side, struct fos__queue *q, uint32_t i,
+                              const struct fos_pkt *p)
+{
+	struct fos_span *sp = &w->span[i];
+	struct fos__spans *in = &w->spans[i];
+
+	*sp = (struct fos_span){ .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p };
+	*in = (struct fos__spans){ .first = sp, .last = sp, .spans = 1 };
+	q->in = in;
+	q->tail += p->app_len;
+	s->flags |= (uint32_t)FOS_SESSION_TOUCHED0 << side;
+	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
+}
+
+static inline void push(struct fos_worker *w, struct fos_session *s, int side, uint32_t i, const struct fos_pkt *p)
+{
+	struct fos__queue *q = fos__queue_of(s, side, 0);
+	struct fos__spans *in = q->in;
+
+	if (!in && w->n_touched < w->touched_size) {
+		push_first(w, s, side, q, i, p);
+		return;
+	}
+	if (!in || in->pooled || in->gap_why) {
+		fos__queue_push(w, s, side, p, p->app, p->app_len, true, NULL);
+		return;
+	}
+	struct fos_span *sp = &w->span[i];
+
+	*sp = (struct fos_span){
+		.prev = in->last, .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p
+	};
+	in->last->next = sp;
+	in->last = sp;
+	in->spans++;
+	q->tail += p->app_len;
+}
+
+static inline void show_packet(struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (unsigned i = 0; i < f->n_packet; i++)
+		f->packet[i].call(f->packet[i].self, s, p, side);
+}
+
+/* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. */
+static inline __attribute__((always_inline)) bool take(struct fos_worker *w, struct fos_pkt *p,
+                                                       const struct fos__place *at, uint32_t i)
+{
+	struct fos_session *s = at->likely;
+	uint64_t now = p->f.ts_ns > w->now_ns ? p->f.ts_ns : w->now_ns;
+	int side = s ? side_of(s, at) : -1;
+
+	if (side < 0 || !(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side) || FOS_BUG_ANY)
+		return false;
+	struct fos__half *h = &s->half[side];
+
+	if ((uint32_t)h->next != p->seq || p->app_len != p->app_wire_len || now - s->last_ns >= w->quiet_ns ||
+	    (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK)) != FOS_TCP_ACK)
+		return false;
+	if (w->cfg.verify_checksums && !fos_checksum_ok(p))
+		return false;
+	w->now_ns = s->last_ns = now;
+	w->st.verdict[FOS_PKT_TCP]++;
+	h->pkts++;
+	if (s->flow->n_packet)
+		show_packet(s, p, side);
+	acknowledge(&s->half[!side], p->ack);
+	h->next += p->app_len;
+	if (h->next > h->high)
+		h->high = h->next;
+	if (p->app_len == 0)
+		return true;
+	w->st.payload_bytes += p->app_len;
+	w->st.delivered_bytes += p->app_len;
+	if (s->flow->n_queues)
+		push(w, s, side, i, p);
+	return true;
+}
+
+/* When much is held: finding a place among it is waiting for memory, so all places are looked for at once. */
+static void fetch(struct fos_worker *w, const struct fos_batch *b, struct fos__fetch f[FOS_BATCH_MAX])
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct fos_pkt *p = &b->pkt[i];
+		const struct fos_session *s = p->verdict == FOS_PKT_TCP ? w->place[i].likely : NULL;
+
+		int side = s && s->trouble && p->app_len ? side_of(s, &w->place[i]) : -1;
+
+		f[i].held = side >= 0 ? s->trouble->held[side] : NULL;
+		if (f[i].held) {
+			f[i].pos = fos_seq_near(s->half[side].next, p->seq);
+			f[i].to = f[i].pos + p->app_len;
+		}
+	}
+	fos__held_fetch(f, b->n);
+}
+
+static void place_fetched(struct fos_worker *w, struct fos_batch *b)
+{
+	struct fos__fetch f[FOS_BATCH_MAX];
+	uint64_t freed = w->store.leaves_freed;
+	bool crowded = w->st.sessions_now + b->n >= w->crowded;
+
+	fetch(w, b, f);
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (w->store.leaves_freed == freed)
+			fos__held_fetched(&f[i]);
+		if (f[i].held || crowded || !take(w, &b->pkt[i], &w->place[i], i))
+			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
+	}
+}
+
+void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
+{
+	look_up(w, b);
+	if (w->store.inner.chunks > w->store.inner.empty) {
+		place_fetched(w, b);
+		return;
+	}
+	bool crowded = w->st.sessions_now + b->n >= w->crowded;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		if (crowded || !take(w, &b->pkt[i], &w->place[i], i))
+			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * fast.h: a parsed batch's way to its sessions. Internal, one thread.
+ *
+ * Nearly every packet is the next one of its direction, of a session in which nothing is out of order; for such a one
+ * all that ORDER.md asks comes down to a few comparisons and additions, and they are here, with nothing allocated, copied or
+ * called. A packet of which one of the comparisons does not hold goes the long way (worker.c, use.c, tcp.c), which needs none
+ * of this: leaving fast.c out changes no result.
+ */
+#ifndef FOS_FAST_H
+#define FOS_FAST_H
+
+#include "worker_state.h"
+
+/* Parses the batch's packets, and says in w->place which have a session, and where to look for it. */
+void fos__fast_parse(struct fos_worker *w, struct fos_batch *b);
+
+/* The same for one packet that was parsed as TCP or UDP. */
+void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at);
+
+/* Its session's key, which is put together when it is asked for. */
+const struct fos_key *fos__place_key(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at);
+
+/* Puts every packet of the batch in its place. They are parsed, and w->place says the key and side of those with a session. */
+void fos__fast_batch(struct fos_worker *w, struct fos_batch *b);
+
+/* After a packet went the long way, or whatever else changed flags: may the next ones go the short one? Sets the session's
+ * FOS_SESSION_PLAIN bits. */
+void fos__fast_learn(struct fos_session *s);
+
+#endif
