@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * floor.h: the least that any program must do with these packets, to hold an engine's time against: no streams, no
+ * state beyond a table of flows, no order. Four amounts of it, each with all of the one before: touch every packet's
+ * headers; parse them and hash the 5-tuple; look it up in a flow table; add the payload up in 8-byte words.
+ *
+ * It takes TCP over IPv4 over Ethernet, which is what the traces are that it is made for; what else there is, is
+ * counted. All of it is inline, so that each walker over packets (a file that is mapped in peers/floor.c, packets in
+ * memory in peers.c) is one loop. The 5-tuple's key is the same for both directions; look-ups wait in small groups,
+ * while the cache lines of the table that they need are on their way.
+ *
+ * One thread. Nothing here is linked with the engine.
+ */
+#ifndef BENCH_FLOOR_H
+#define BENCH_FLOOR_H
+
+#include <endian.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum bench_floor_mode { BENCH_FLOOR_HEADERS, BENCH_FLOOR_HASH, BENCH_FLOOR_TABLE, BENCH_FLOOR_SUM };
+
+enum { BENCH_FLOOR_GROUP = 32, BENCH_FLOOR_HUGE = 2 << 20 };
+
+/* Both ends of a connection, address and port, the smaller first: 48 bits each, and never 0 in `low`. */
+struct bench_floor_key {
+	uint64_t low, high;
+};
+
+struct bench_floor {
+	struct bench_floor_key *slot; /* open addressing, linear; a power of two; low 0: empty */
+	size_t slots, bytes_mapped;
+	size_t flows, flows_max;
+	uint64_t packets, other; /* taken; not TCP over IPv4, or cut within the headers */
+	uint64_t payload_bytes, sum;
+	uint64_t mix; /* what touching and hashing came to: keeps compilers from leaving them out */
+	bool full;    /* more flows than the table was made for: times mean nothing */
+	uint32_t waiting;
+	struct bench_floor_key key[BENCH_FLOOR_GROUP];
+	uint64_t hash[BENCH_FLOOR_GROUP];
+};
+
+/* A table for this many flows, at most half full. 0 or -ENOMEM. */
+static inline int bench_floor_init(struct bench_floor *f, size_t flows)
+{
+	memset(f, 0, sizeof(*f));
+	f->flows_max = flows ? flows : 1;
+	for (f->slots = 1024; f->slots < 2 * f->flows_max; f->slots *= 2)
+		;
+	f->bytes_mapped = f->slots * sizeof(*f->slot);
+	f->slot = mmap(NULL, f->bytes_mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (f->slot == MAP_FAILED)
+		return -ENOMEM;
+	if (f->bytes_mapped >= BENCH_FLOOR_HUGE)
+		madvise(f->slot, f->bytes_mapped, MADV_HUGEPAGE); /* where the system gives them */
+	return 0;
+}
+
+static inline void bench_floor_clear(struct bench_floor *f)
+{
+	if (f->slot && f->slot != MAP_FAILED)
+		munmap(f->slot, f->bytes_mapped);
+	f->slot = NULL;
+}
+
+static inline uint64_t bench_floor_hash(const struct bench_floor_key *k)
+{
+	unsigned __int128 m = (unsigned __int128)(k->low ^ 0x9e3779b97f4a7c15u) * (k->high ^ 0xd6e8feb86659fd93u);
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* The look-ups that wait. */
+static inline void bench_floor_flush(struct bench_floor *f)
+{
+	for (uint32_t i = 0; i < f->waiting; i++) {
+		size_t at = f->hash[i] & (f->slots - 1);
+
+		while (f->slot[at].low != f->key[i].low || f->slot[at].high != f->key[i].high) {
+			if (f->slot[at].low) {
+				at = (at + 1) & (f->slots - 1);
+				continue;
+			}
+			f->full |= ++f->flows > f->flows_max;
+			if (f->full)
+				break;
+			f->slot[at] = f->key[i];
+		}
+	}
+	f->waiting = 0;
+}
+
+/* Four sums side by side: what vector units do in one or two additions. */
+typedef uint64_t bench_floor_words __attribute__((vector_size(32)));
+
+static inline uint64_t bench_floor_sum(const uint8_t *p, size_t len)
+{
+	bench_floor_words a = { 0 }, b = { 0 }, x, y;
+	uint64_t sum, word = 0;
+
+	for (; len >= 2 * sizeof(x); len -= 2 * sizeof(x), p += 2 * sizeof(x)) {
+		memcpy(&x, p, sizeof(x));
+		memcpy(&y, p + sizeof(x), sizeof(y));
+		a += x;
+		b += y;
+	}
+	a += b;
+	sum = a[0] + a[1] + a[2] + a[3];
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		sum += le64toh(word);
+	}
+	word = 0;
+	memcpy(&word, p, len);
+	return sum + le64toh(word);
+}
+
+/* One packet: headers at `p`, of which `len` bytes are there; the payload follows them, or where `ext` is not NULL lies
+ * there. The mode is a constant where this is called, and what it does not need is left out. */
+static inline __attribute__((always_inline)) void bench_floor_packet(struct bench_floor *f, enum bench_floor_mode mode,
+                                                                     const uint8_t *p, size_t len, const uint8_t *ext,
+                                                                     size_t ext_len)
+{
+	enum { ETHERNET = 14, IPV4 = 20, TCP = 20 };
+	uint32_t from, to;
+	uint16_t ports[2], total;
+	size_t ihl, headers, payload;
+
+	f->packets++;
+	if (len < ETHERNET + IPV4 + TCP || p[12] != 0x08 || p[13] != 0 || p[23] != 6) {
+		f->other++;
+		return;
+	}
+	ihl = (size_t)(p[ETHERNET] & 15) * 4;
+	if (mode == BENCH_FLOOR_HEADERS) { /* one byte of each header; all lie within two cache lines */
+		f->mix += p[ETHERNET + 1] + p[ETHERNET + IPV4 + 13];
+		return;
+	}
+	memcpy(&from, p + ETHERNET + 12, 4);
+	memcpy(&to, p + ETHERNET + 16, 4);
+	memcpy(&total, p + ETHERNET + 2, 2);
+	if (ihl < IPV4 || ETHERNET + ihl + TCP > len) {
+		f->other++;
+		return;
+	}
+	memcpy(ports, p + ETHERNET + ihl, 4);
+
+	uint64_t a = (uint64_t)from << 16 | ports[0], b = (uint64_t)to << 16 | ports[1];
+	struct bench_floor_key key = { a < b ? a : b, a < b ? b : a };
+	uint64_t hash;
+
+	key.low |= (uint64_t)1 << 48;
+	hash = bench_floor_hash(&key);
+	headers = ETHERNET + ihl + (size_t)(p[ETHERNET + ihl + 12] >> 4) * 4;
+	payload = ETHERNET + be16toh(total);
+	payload = payload < len + ext_len ? payload : len + ext_len;
+	payload = payload > headers ? payload - headers : 0;
+	f->payload_bytes += payload;
+	if (mode == BENCH_FLOOR_HASH) {
+		f->mix += hash;
+		return;
+	}
+	__builtin_prefetch(&f->slot[hash & (f->slots - 1)], 1);
+	f->key[f->waiting] = key;
+	f->hash[f->waiting] = hash;
+	if (++f->waiting == BENCH_FLOOR_GROUP)
+		bench_floor_flush(f);
+	if (mode == BENCH_FLOOR_SUM && payload)
+		f->sum += bench_floor_sum(ext ? ext : p + headers, payload);
+}
+
+#endif
