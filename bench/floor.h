@@ -24,7 +24,7 @@
 
 enum bench_floor_mode { BENCH_FLOOR_HEADERS, BENCH_FLOOR_HASH, BENCH_FLOOR_TABLE, BENCH_FLOOR_SUM };
 
-enum { BENCH_FLOOR_GROUP = 32, BENCH_FLOOR_HUGE = 2 << 20 };
+enum { BENCH_FLOOR_GROUP = 32, BENCH_FLOOR_HUGE = 2 << 20, BENCH_FLOOR_CACHE = 256 << 10 };
 
 /* Both ends of a connection, address and port, the smaller first: 48 bits each, and never 0 in `low`. */
 struct bench_floor_key {
@@ -38,6 +38,7 @@ struct bench_floor {
 	uint64_t packets, other; /* taken; not TCP over IPv4, or cut within the headers */
 	uint64_t payload_bytes, sum;
 	uint64_t mix; /* what touching and hashing came to: keeps compilers from leaving them out */
+	bool small;   /* the table is in the cache: nothing to wait for */
 	bool full;    /* more flows than the table was made for: times mean nothing */
 	uint32_t waiting;
 	struct bench_floor_key key[BENCH_FLOOR_GROUP];
@@ -51,6 +52,7 @@ static inline int bench_floor_init(struct bench_floor *f, size_t flows)
 	f->flows_max = flows ? flows : 1;
 	for (f->slots = 1024; f->slots < 2 * f->flows_max; f->slots *= 2)
 		;
+	f->small = f->slots * sizeof(*f->slot) <= BENCH_FLOOR_CACHE;
 	f->bytes_mapped = f->slots * sizeof(*f->slot);
 	f->slot = mmap(NULL, f->bytes_mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (f->slot == MAP_FAILED)
@@ -74,23 +76,27 @@ static inline uint64_t bench_floor_hash(const struct bench_floor_key *k)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
+static inline void bench_floor_look_up(struct bench_floor *f, const struct bench_floor_key *key, uint64_t hash)
+{
+	size_t mask = f->slots - 1, at = hash & mask;
+
+	while (f->slot[at].low != key->low || f->slot[at].high != key->high) {
+		if (f->slot[at].low) {
+			at = (at + 1) & mask;
+			continue;
+		}
+		f->full |= ++f->flows > f->flows_max;
+		if (f->full)
+			break;
+		f->slot[at] = *key;
+	}
+}
+
 /* The look-ups that wait. */
 static inline void bench_floor_flush(struct bench_floor *f)
 {
-	for (uint32_t i = 0; i < f->waiting; i++) {
-		size_t at = f->hash[i] & (f->slots - 1);
-
-		while (f->slot[at].low != f->key[i].low || f->slot[at].high != f->key[i].high) {
-			if (f->slot[at].low) {
-				at = (at + 1) & (f->slots - 1);
-				continue;
-			}
-			f->full |= ++f->flows > f->flows_max;
-			if (f->full)
-				break;
-			f->slot[at] = f->key[i];
-		}
-	}
+	for (uint32_t i = 0; i < f->waiting; i++)
+		bench_floor_look_up(f, &f->key[i], f->hash[i]);
 	f->waiting = 0;
 }
 
@@ -164,11 +170,15 @@ static inline __attribute__((always_inline)) void bench_floor_packet(struct benc
 		f->mix += hash;
 		return;
 	}
-	__builtin_prefetch(&f->slot[hash & (f->slots - 1)], 1);
-	f->key[f->waiting] = key;
-	f->hash[f->waiting] = hash;
-	if (++f->waiting == BENCH_FLOOR_GROUP)
-		bench_floor_flush(f);
+	if (f->small) {
+		bench_floor_look_up(f, &key, hash);
+	} else {
+		__builtin_prefetch(&f->slot[hash & (f->slots - 1)], 1);
+		f->key[f->waiting] = key;
+		f->hash[f->waiting] = hash;
+		if (++f->waiting == BENCH_FLOOR_GROUP)
+			bench_floor_flush(f);
+	}
 	if (mode == BENCH_FLOOR_SUM && payload)
 		f->sum += bench_floor_sum(ext ? ext : p + headers, payload);
 }

@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	nids_params.filename = argv[1];
-	nids_params.n_tcp_streams = atoi(argv[2]) + 16;
+	nids_params.n_tcp_streams = (int)(atoll(argv[2]) * 4 / 3) + 16; /* it fills three quarters of its table */
 	nids_params.n_hosts = 256;
 	nids_params.scan_num_hosts = 0; /* no scan detection */
 	if (!nids_init()) {

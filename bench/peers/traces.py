@@ -26,7 +26,7 @@ TRACES = {
     "s10k": ("10,000 of 40 kB", 10000, 40000, 1448, None, [], ("floor", 1.25)),
     "s200k": ("200,000 of 1,448 B", 200000, 1448, 1448, None, [], ("floor", 1.7)),
     "small": ("1,000 of 64-byte payloads, 2 M packets", 1000, 85056, 64, None, [], ("floor", 2.2)),
-    "s1m": ("1,000,000 concurrent of 200 B, 10 M packets", 1000000, 200, 100, None, [], ("floor", 2.3)),
+    "s1m": ("1,000,000 concurrent of 200 B, 10 M packets", 1000000, 200, 104, None, [], ("floor", 2.3)),
     "s10k_r10": ("10,000, 10 % reordered by 1 to 8 of their direction, 1 % doubled", 10000, 40000, 1448, "s10k",
                  ["--reorder", "10%,depth=8", "--dup", "1%"], ("floor", 1.4)),
     "s100_l1": ("100, 1 % lost", 100, 4000000, 1448, "s100", ["--loss", "1%"], ("floor", 1.4)),
