@@ -33,7 +33,7 @@ static const struct cli_option options[] = {
 	{ "parallel-stages", NULL, "modules of a stage on threads of their own (not built yet)", 0 },
 	{ "cpus", "LIST", "the CPU to run on (default: one of those that are allowed); none: do not pin", 0 },
 	{ "release", "tap|gate", "tap: every packet leaves at once; gate is not built yet", 0 },
-	{ "peers", NULL, "floors and libnids beside the engine (not built yet)", 0 },
+	{ "peers", NULL, "floors, and libnids where it was built, on the same packets, in turns with the engine", 0 },
 	{ "reference", "KIND",
 	  "what streams are held against: formula, golden, clean or model (default: the first that "
 	  "there is)",
@@ -53,7 +53,7 @@ static const struct cli_option options[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
-static const char *const not_built[] = { "live", "sim", "duration", "parallel-stages", "peers", NULL };
+static const char *const not_built[] = { "live", "sim", "duration", "parallel-stages", NULL };
 
 static int set_sessions(struct bench_opts *o, const char *value, char *err, size_t errlen)
 {
@@ -282,6 +282,10 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		o->no_check = true;
 		return 0;
 	}
+	if (strcmp(name, "peers") == 0) {
+		o->peers = true;
+		return 0;
+	}
 	return set_measure(o, name, value, err, errlen);
 }
 
@@ -330,6 +334,8 @@ static int contradictions(const struct bench_opts *o)
 		                                                  : "no --trace FILE and no --gen SPEC");
 	if ((o->multiplier > 0) + (o->pps > 0) + (o->mbps > 0) > 1)
 		return bench_opts_fail("--multiplier, --pps and --mbps exclude each other");
+	if (o->peers && o->multiplier + o->pps + o->mbps > 0)
+		return bench_opts_fail("--peers runs as fast as possible: not with --multiplier, --pps or --mbps");
 	if (o->reference == REF_FORMULA && !o->gen)
 		return bench_opts_fail("--reference formula: only --gen has a formula");
 	if (o->reference == REF_GOLDEN && !o->trace)

@@ -28,6 +28,7 @@ struct bench_opts {
 	double multiplier, pps, mbps; /* 0: not paced */
 	enum bench_reference reference;
 	bool no_check;
+	bool peers;
 	int cpu; /* to run on; -1: not pinned */
 	const char *json, *csv, *plot, *report;
 	const char *impaired_out, *streams_out;

@@ -19,6 +19,7 @@
 #include "extras.h"
 #include "machine.h"
 #include "measure.h"
+#include "peer_samples.h"
 #include "progress.h"
 #include "repeat.h"
 #include "stats.h"
@@ -30,6 +31,7 @@ struct job {
 	uint32_t n;
 	struct bench_pass last;
 	struct bench_hist *latency;
+	struct bench_peer_samples peers;
 };
 
 struct campaign {
@@ -259,6 +261,18 @@ static void one_pass(struct campaign *c, size_t i, bool counts, bool last)
 	c->done++;
 }
 
+static void peer_pass(struct campaign *c, size_t i, unsigned peer, bool counts)
+{
+	struct job *j = &c->job[i];
+
+	if (!j->ready)
+		return;
+	step(c, "peers");
+	if (bench_peer_samples_take(&j->peers, peer, &j->prepared.schedule.frames, counts, c->err, sizeof(c->err)))
+		fail_point(c, i, c->err);
+	c->done++;
+}
+
 static void note_drops(struct bench_run *run, const struct fos_worker_stats *st)
 {
 	const struct {
@@ -326,6 +340,8 @@ static void finish(struct campaign *c, size_t i)
 		run->distinct_payload_bytes = run->payload_bytes;
 	if (st->packets)
 		rc = bench_run_time(run, j->samples, j->n, st->delivered_bytes + st->datagram_bytes, c->o->impair.seed);
+	if (rc == 0)
+		rc = bench_peer_samples_note(&j->peers, run, c->o->impair.seed);
 	if (run->seconds.median > 0) /* of all waves */
 		run->sessions_per_second = (double)st->tcp_sessions / run->seconds.median;
 	if (rc == 0 && !c->o->no_check) {
@@ -351,7 +367,8 @@ static void finish(struct campaign *c, size_t i)
 static int measure(struct campaign *c, size_t from, size_t to)
 {
 	const struct bench_opts *o = c->o;
-	uint32_t n = (uint32_t)(to - from), blocks = o->warmup + o->repeat;
+	uint32_t each = 1 + (o->peers ? bench_peer_count() : 0); /* the engine, and its peers */
+	uint32_t n = (uint32_t)(to - from) * each, blocks = o->warmup + o->repeat;
 	uint32_t *order = malloc((size_t)n * blocks * sizeof(*order));
 
 	if (!order)
@@ -359,8 +376,15 @@ static int measure(struct campaign *c, size_t from, size_t to)
 	for (size_t i = from; i < to; i++)
 		prepare(c, i);
 	bench_blocks(o->impair.seed, n, blocks, order);
-	for (uint32_t k = 0; k < n * blocks; k++)
-		one_pass(c, from + order[k], k / n >= o->warmup, k / n + 1 == blocks);
+	for (uint32_t k = 0; k < n * blocks; k++) {
+		size_t i = from + order[k] / each;
+		uint32_t which = order[k] % each;
+
+		if (which)
+			peer_pass(c, i, which - 1, k / n >= o->warmup);
+		else
+			one_pass(c, i, k / n >= o->warmup, k / n + 1 == blocks);
+	}
 	for (size_t i = from; i < to; i++) {
 		finish(c, i);
 		bench_prepared_free(&c->job[i].prepared);
@@ -385,12 +409,16 @@ static int make_jobs(struct campaign *c)
 			c->job[i].latency = calloc(1, sizeof(struct bench_hist));
 		if (!run || !c->job[i].samples || (paced && !c->job[i].latency))
 			return -ENOMEM;
+		if (c->o->peers && bench_peer_samples_init(&c->job[i].peers, c->o->repeat))
+			return -ENOMEM;
 		run->sessions = c->points.at[i].sessions;
 		for (size_t k = 0; k < axes->count; k++)
 			if (bench_pairs_set_text(&run->axes, axes->at[k].key, axes->at[k].text))
 				return -ENOMEM;
 	}
-	c->steps = c->points.n * (2 + c->o->warmup + c->o->repeat + 1);
+	uint32_t each = 1 + (c->o->peers ? bench_peer_count() : 0);
+
+	c->steps = c->points.n * (2 + (c->o->warmup + c->o->repeat) * each + 1);
 	return 0;
 }
 
@@ -458,6 +486,7 @@ static void campaign_free(struct campaign *c)
 		json_decref(c->job[i].last.modules);
 		free(c->job[i].samples);
 		free(c->job[i].latency);
+		bench_peer_samples_clear(&c->job[i].peers);
 	}
 	free(c->job);
 	bench_points_free(&c->points);

@@ -100,17 +100,13 @@ static void own_drops(const struct bench_result *r, const struct bench_run *run,
 
 static void own_peers(const struct bench_result *r, const struct bench_run *run, FILE *out)
 {
-	char time[24];
+	char text[128];
 
 	(void)r;
 	for (size_t i = 0; i < run->peer_count; i++) {
-		const struct bench_peer *p = &run->peers[i];
-
 		fputs(i ? "<br>" : "", out);
-		bench_html_text(out, p->name);
-		fprintf(out, ": %s, %.2f times the engine's time (%.2f to %.2f)",
-		        bench_format_seconds(p->seconds.median, time, sizeof(time)), p->ratio, p->ratio_ci95[0],
-		        p->ratio_ci95[1]);
+		bench_html_text(out, run->peers[i].name);
+		fprintf(out, ": %s", bench_format_peer(run, &run->peers[i], text, sizeof(text)));
 	}
 }
 

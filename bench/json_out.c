@@ -166,6 +166,7 @@ static json_t *peers(const struct bench_run *run)
 
 		put(&p, "name", text(run->peers[i].name));
 		put(&p, "seconds", seconds(&run->peers[i].seconds));
+		put(&p, "bytes", run->peers[i].bytes ? integer(run->peers[i].bytes) : json_null());
 		put(&p, "ratio", real(run->peers[i].ratio));
 		put(&p, "ratio_ci95", reals(run->peers[i].ratio_ci95, 2));
 		if (json_array_append_new(array, done(&p))) {

@@ -248,6 +248,7 @@ static void get_peers(struct load *l, const json_t *object, struct bench_run *ru
 
 		get_text(l, at, "name", &peer->name);
 		get_seconds(l, at, &peer->seconds);
+		get_u64(l, at, "bytes", &peer->bytes);
 		get_f64(l, at, "ratio", &peer->ratio);
 		get_two(l, at, "ratio_ci95", peer->ratio_ci95);
 		if (!peer->name)

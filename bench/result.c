@@ -301,7 +301,8 @@ no_memory:
 	return -ENOMEM;
 }
 
-int bench_run_peer(struct bench_run *run, const char *name, const double *samples, size_t count, uint64_t seed)
+int bench_run_peer(struct bench_run *run, const char *name, const double *samples, size_t count, uint64_t bytes,
+                   uint64_t seed)
 {
 	struct bench_peer peer = { 0 }, *list;
 	struct bench_ratio ratio;
@@ -322,6 +323,7 @@ int bench_run_peer(struct bench_run *run, const char *name, const double *sample
 		bench_seconds_clear(&peer.seconds);
 		return rc;
 	}
+	peer.bytes = bytes;
 	peer.ratio = ratio.ratio;
 	peer.ratio_ci95[0] = ratio.ci95[0];
 	peer.ratio_ci95[1] = ratio.ci95[1];

@@ -98,6 +98,7 @@ struct bench_module_report {
 struct bench_peer {
 	char *name;
 	struct bench_seconds seconds;
+	uint64_t bytes;              /* payload that it took or delivered; 0: not counted */
 	double ratio, ratio_ci95[2]; /* peer's median / engine's median: above 1 the engine is faster */
 };
 
@@ -156,8 +157,9 @@ int bench_run_time(struct bench_run *run, const double *samples, size_t count, u
 int bench_run_drop(struct bench_run *run, const char *reason, uint64_t count);
 /* Takes over the reference to `report`, also when it fails. */
 int bench_run_module(struct bench_run *run, const char *name, json_t *report);
-/* A peer's samples, with the ratio to the run's; after bench_run_time(). */
-int bench_run_peer(struct bench_run *run, const char *name, const double *samples, size_t count, uint64_t seed);
+/* A peer's samples, with the ratio to the run's, and the payload that it took (0: not counted); after bench_run_time(). */
+int bench_run_peer(struct bench_run *run, const char *name, const double *samples, size_t count, uint64_t bytes,
+                   uint64_t seed);
 /* "sessions=1000 reorder=5%" into buf; returns buf. */
 const char *bench_run_name(const struct bench_run *run, char *buf, size_t len);
 void bench_run_clear(struct bench_run *run);

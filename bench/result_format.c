@@ -87,6 +87,22 @@ const char *bench_format_seconds(double s, char *buf, size_t len)
 	return scaled(s * 1e9, 1000, unit, 4, buf, len);
 }
 
+const char *bench_format_peer(const struct bench_run *run, const struct bench_peer *p, char *buf, size_t len)
+{
+	double delivered = run->goodput_gbps * run->seconds.median / 8e-9, share = 100;
+	char time[24];
+	int at;
+
+	if (p->bytes && delivered > 0)
+		share = (double)p->bytes / delivered * 100;
+	at = snprintf(buf, len, "%s, %.2f times the engine's time (%.2f to %.2f)",
+	              bench_format_seconds(p->seconds.median, time, sizeof(time)), p->ratio, p->ratio_ci95[0],
+	              p->ratio_ci95[1]);
+	if (share < 99.95 && (size_t)at < len)
+		snprintf(buf + at, len - (size_t)at, ", for %.1f %% of the bytes only", share);
+	return buf;
+}
+
 double bench_run_ci_percent(const struct bench_run *run)
 {
 	const struct bench_seconds *s = &run->seconds;

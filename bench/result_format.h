@@ -22,6 +22,10 @@ const char *bench_format_number(double x, char *buf,
 /* Half the width of the confidence interval, in % of the median. */
 double bench_run_ci_percent(const struct bench_run *run);
 
+/* "1.23 s, 2.31 times the engine's time (2.20 to 2.40)", with the share of the engine's bytes where the peer delivered
+ * less than they are. 128 bytes are enough. Returns buf. */
+const char *bench_format_peer(const struct bench_run *run, const struct bench_peer *p, char *buf, size_t len);
+
 /* The text with control characters replaced by '?': safe on a terminal. */
 void bench_format_safe(FILE *out, const char *text);
 

@@ -252,17 +252,13 @@ out:
 
 static void write_peers(const struct bench_run *run, FILE *out)
 {
-	char name[256], time[24];
+	char name[256], text[128];
 
 	for (size_t k = 0; k < run->peer_count; k++) {
-		const struct bench_peer *p = &run->peers[k];
-
 		bench_format_safe(out, bench_run_name(run, name, sizeof(name)));
 		fputs(": ", out);
-		bench_format_safe(out, p->name);
-		fprintf(out, " takes %s, %.2f times the engine's time (%.2f to %.2f)\n",
-		        bench_format_seconds(p->seconds.median, time, sizeof(time)), p->ratio, p->ratio_ci95[0],
-		        p->ratio_ci95[1]);
+		bench_format_safe(out, run->peers[k].name);
+		fprintf(out, " takes %s\n", bench_format_peer(run, &run->peers[k], text, sizeof(text)));
 	}
 }
 

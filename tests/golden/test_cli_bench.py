@@ -67,6 +67,7 @@ class Refusals(Case):
                        "--cpus 0-9999", "--cpus 0,", "--workers 0", "--release foo"):
             self.refuse("-r", TRACE, *option.split(" "), says=option)
         self.refuse("-r", TRACE, "--pps", "1k", "--mbps", "1", says="exclude")
+        self.refuse("-r", TRACE, "--peers", "--pps", "1k", says="as fast as possible")
         self.refuse("-r", TRACE, "--only", "port port", says="--only")
         self.refuse("-r", TRACE, "--flow", "port port", says="port port")
         self.refuse("-r", TRACE, "--plot", self.path("x.jpg"), says=".svg or .png")
@@ -74,11 +75,26 @@ class Refusals(Case):
         self.refuse("--gen", "bytes=-1", says="bytes")
 
     def test_not_built(self):
-        for option in ("--workers 2", "--release gate", "--peers", "--parallel-stages", "--duration 5s"):
+        for option in ("--workers 2", "--release gate", "--parallel-stages", "--duration 5s"):
             self.refuse("-r", TRACE, *option.split(" "), says="not built yet")
         for option in ("-i eth0", "--live eth0,eth1", "--sim x"):
             self.refuse(*option.split(" "), says="not built yet")
         self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "1", "--release", "tap", "--cpus", "none")
+
+    def test_peers(self):
+        out = self.path("peers.json")
+        done = self.ok(PROGRAM, "--gen", "bytes=6000,mss=1000", "--sessions", "20,50", "--stage", "sum", "--peers",
+                       "--repeat", "3", "--json", out)
+        for run in json.loads(self.read(out))["runs"]:
+            peers = {peer["name"]: peer for peer in run["peers"]}
+            self.assertGreaterEqual(set(peers), {"floor: headers", "floor: hash", "floor: sum"})
+            self.assertIn(set(peers) - {"floor: headers", "floor: hash", "floor: sum"}, (set(), {"libnids"}))
+            for name, peer in peers.items():
+                self.assertEqual(len(peer["seconds"]["samples"]), 3)
+                self.assertGreater(peer["ratio"], 0)
+                self.assertLessEqual(peer["ratio_ci95"][0], peer["ratio"])
+                self.assertEqual(peer["bytes"], None if name == "floor: headers" else run["sessions"] * 6100)
+            self.assertRegex(done.text, rf"sessions={run['sessions']}: floor: sum takes .* times the engine's time")
 
     def test_sweeps(self):
         for sweep in ("reorder", "reorder=", "reorder=5", "reorder=1%,,2%", "foo=1", "json=a,b", "sessions=1,2",

@@ -132,7 +132,7 @@ static struct bench_result *full(void)
 	bench_pairs_set_text(&run->axes, "reorder", "5%");
 	bench_pairs_set_number(&run->axes, "workers", 2);
 	bench_run_module(run, "sum", json_pack("{s:i}", "bytes", 7));
-	assert_int_equal(bench_run_peer(run, "libnids", peer, 3, 1), 0);
+	assert_int_equal(bench_run_peer(run, "libnids", peer, 3, 900, 1), 0);
 	run->partial = true;
 	bench_text_set(&run->partial_reason, "record 7 is cut");
 	run = bench_result_run(r);

@@ -85,7 +85,7 @@ static struct bench_result *hostile(void)
 	bench_pairs_set_text(&r->impair, "reorder", "<script>alert(1)</script>");
 	bench_pairs_set_text(&run->axes, "<axis>", "\"><img src=x>");
 	bench_run_drop(run, "<drop>", 5);
-	bench_run_peer(run, "<peer>", peer, 3, 1);
+	bench_run_peer(run, "<peer>", peer, 3, 0, 1);
 	bench_run_module(run, "<module>",
 	                 json_pack("{s:s,s:o,s:o,s:b,s:n,s:f,s:I}", "<key>", "<value>", "list", list, "deep", deep, "b",
 	                           1, "null", "real", 1.5, "negative", (json_int_t)-4));

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * peer.h: other work on the very packets that the engine gets, in memory, to be timed in turns with it: floors (floor.h),
+ * and libnids where it was built and is found. What --peers runs.
+ *
+ * One thread. Functions return 0 or a negative errno with a line for a person in err.
+ */
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
+
+#include <flowos/frames.h>
+
+enum { BENCH_PEERS_MAX = 4 };
+
+/* How many there are here, and what they are called: the floors first, "floor: headers", "floor: hash" and "floor: sum",
+ * then "libnids". The first call looks for it. */
+unsigned bench_peer_count(void);
+const char *bench_peer_name(unsigned peer);
+
+/* 5-tuples of TCP over IPv4 in the frames: what the peers' tables are sized to. -ENOMEM. */
+int bench_peer_flows(const struct fos_frames *f, uint64_t *flows);
+
+struct bench_peer_pass {
+	double seconds;      /* of all frames; tables are made before and freed after */
+	uint64_t bytes, sum; /* payload taken; floors that do not sum have sum 0 */
+};
+
+/* One timed pass. */
+int bench_peer_pass(unsigned peer, const struct fos_frames *f, uint64_t flows, struct bench_peer_pass *out, char *err,
+                    size_t errlen);
+
+#endif
