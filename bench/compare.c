@@ -5,10 +5,15 @@
  * The ratio is new time / old time: above 1 is slower. A difference counts when the whole confidence interval of the
  * ratio lies on one side of 1, and is a regression when it lies beyond 1 + threshold. Less than three samples say
  * nothing of the noise: such a pair is told and decides nothing.
+ *
+ * Two results are taken at two times, between which a machine may have become faster or slower. Where both have the same
+ * floor beside the engine (--peers), it says by how much, and the ratio that is judged is the engine's divided by the
+ * floor's; its interval is that of both (in logarithms, as the root of the sum of squares).
  */
 #include "compare.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +126,7 @@ struct count {
 };
 
 struct row {
-	char name[256], old_time[24], new_time[24], ratio[24], interval[48], word[64];
+	char name[256], old_time[24], new_time[24], ratio[24], interval[48], word[128];
 };
 
 static void row_time(const struct bench_run *run, char *buf, size_t len)
@@ -136,17 +141,52 @@ static void row_time(const struct bench_run *run, char *buf, size_t len)
 		bench_format_seconds(run->seconds.median, buf, len);
 }
 
+static const struct bench_peer *floor_of(const struct bench_run *run)
+{
+	for (size_t i = 0; i < run->peer_count; i++)
+		if (strcmp(run->peers[i].name, "floor: sum") == 0 && run->peers[i].seconds.count >= 3)
+			return &run->peers[i];
+	return NULL;
+}
+
+/* The engine's ratio beside that of the floor, where both results have it. *by: what it was divided by, or 0. */
+static int ratio_beside_floor(const struct bench_run *o, const struct bench_run *n, uint64_t seed,
+                              struct bench_ratio *r, double *by)
+{
+	const struct bench_peer *a = floor_of(o), *b = floor_of(n);
+	struct bench_ratio f;
+	double down, up;
+	int rc = bench_stats_ratio(o->seconds.samples, o->seconds.count, n->seconds.samples, n->seconds.count, seed, r);
+
+	*by = 0;
+	if (rc || !a || !b)
+		return rc;
+	rc = bench_stats_ratio(a->seconds.samples, a->seconds.count, b->seconds.samples, b->seconds.count, seed, &f);
+	if (rc)
+		return rc;
+	down = hypot(log(r->ratio / r->ci95[0]), log(f.ci95[1] / f.ratio));
+	up = hypot(log(r->ci95[1] / r->ratio), log(f.ratio / f.ci95[0]));
+	r->ratio /= f.ratio;
+	r->ci95[0] = r->ratio * exp(-down);
+	r->ci95[1] = r->ratio * exp(up);
+	*by = f.ratio;
+	return 0;
+}
+
 static int row_ratio(struct row *row, const struct bench_run *o, const struct bench_run *n,
                      const struct bench_compare_options *opt, struct count *count)
 {
 	struct bench_ratio r;
-	const char *noisy = o->noisy || n->noisy ? " (noisy)" : "";
-	double percent;
-	int rc = bench_stats_ratio(o->seconds.samples, o->seconds.count, n->seconds.samples, n->seconds.count,
-	                           opt->seed, &r);
+	char noisy[64] = "";
+	double percent, by;
+	int rc = ratio_beside_floor(o, n, opt->seed, &r, &by);
 
 	if (rc)
 		return rc;
+	if (by > 0)
+		snprintf(noisy, sizeof(noisy), ", beside a floor of %.3f", by);
+	if (o->noisy || n->noisy)
+		snprintf(noisy + strlen(noisy), sizeof(noisy) - strlen(noisy), " (noisy)");
 	snprintf(row->ratio, sizeof(row->ratio), "%.3f", r.ratio);
 	snprintf(row->interval, sizeof(row->interval), "%.3f to %.3f", r.ci95[0], r.ci95[1]);
 	percent = (r.ratio - 1) * 100;
@@ -263,6 +303,44 @@ static int print_side(FILE *out, const char *which, const struct bench_result *r
 	return 0;
 }
 
+/* Options that say where results go, not what is measured; each has a value behind it. */
+static bool of_output(const char *word)
+{
+	static const char *const option[] = { "--json", "--csv", "--plot", "--report" };
+
+	for (size_t i = 0; i < sizeof(option) / sizeof(option[0]); i++)
+		if (strcmp(word, option[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The next word of the command from *at on that says what is measured, or NULL. Folders of files do not count. */
+static const char *next_word(const struct bench_result *r, size_t *at)
+{
+	while (*at < r->command_count && of_output(r->command[*at]))
+		*at += 2;
+	return *at < r->command_count ? base_name(r->command[(*at)++]) : NULL;
+}
+
+/* Another stage or policy is another measurement: no reason to refuse, but to be said. */
+static void note_commands(FILE *out, const struct bench_result *o, const struct bench_result *n)
+{
+	size_t a = 1, b = 1;
+	const char *x, *y;
+
+	do {
+		x = next_word(o, &a);
+		y = next_word(n, &b);
+	} while (x && y && strcmp(x, y) == 0);
+	if (!x && !y)
+		return;
+	fputs("note: the commands differ, from ", out);
+	bench_format_safe(out, x ? x : "the end");
+	fputs(" and ", out);
+	bench_format_safe(out, y ? y : "the end");
+	fputs(" on\n", out);
+}
+
 static const char *are(size_t n)
 {
 	return n == 1 ? "run is" : "runs are";
@@ -324,6 +402,7 @@ int bench_compare_results(const struct bench_result *older, const struct bench_r
 		bench_format_safe(out, machine);
 		fputc('\n', out);
 	}
+	note_commands(out, older, newer);
 	fputc('\n', out);
 	rc = print_rows(older, newer, opt, out, &count);
 	if (rc) {

@@ -5,7 +5,7 @@
 usage: bench/study.py [--quick] [-o FOLDER]      what is not measured yet, then study.jsonl and the figures
        bench/study.py --list [--quick] [-o FOLDER]   one command a point, for GNU parallel or a Slurm array
        bench/study.py --point NAME [--quick] [-o FOLDER]
-       bench/study.py --draw [-o FOLDER]         only the figures, of what is there
+       bench/study.py --draw [-o FOLDER]         only the figures, of what is there (--readme: the two of the README, too)
        bench/study.py --merge FROM… -o FOLDER    points that were measured into other folders
        bench/study.py --compare OLD NEW          flowos-bench compare for each point that both folders have
 
@@ -126,10 +126,11 @@ def lines_of(folder, points, seed):
     lines = []
     for point in points:
         result = measured(folder, point, seed)
+        day = time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(result_of(folder, point.name)))) if result else None
         for run in result["runs"] if result else []:
             lines.append({"point": point.name, "group": point.group,
                           "axes": {**point.axes, **study_points.swept(run)}, "seed": result["seed"], "machine": result["machine"], "kernel": result["machine"].get("kernel"),
-                          "commit": result["machine"].get("commit"), "flowos": result["flowos"],
+                          "commit": result["machine"].get("commit"), "date": day, "flowos": result["flowos"],
                           "trace": result["trace"], "command": result["command"], "run": run})
     return lines
 
@@ -160,8 +161,11 @@ def finish(folder, points, args):
     if not shutil.which("gnuplot"):
         say("gnuplot is not there (bench/setup.sh): no figures")
         return
-    for path in study_figures.draw(lines, args.figures or os.path.join(folder, "figures")):
+    for path in study_figures.draw(lines, os.path.join(folder, "figures")):
         print(path)
+    if args.readme:
+        for path in study_figures.draw(lines, os.path.join(TOP, "bench", "figures"), study_figures.README, (".svg",)):
+            print(path)
 
 
 def merge(folder, sources, points, seed):
@@ -209,7 +213,7 @@ def options():
     parser.add_argument("--only", metavar="GLOB", default="*", help="points whose names match, as sessions-*")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bin", default=BIN, help="folder of the programs")
-    parser.add_argument("--figures", metavar="FOLDER", help="where figures go (default: FOLDER/figures)")
+    parser.add_argument("--readme", action="store_true", help="draw the README's figures anew, into bench/figures")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="only print a command a point")
     what.add_argument("--point", metavar="NAME", help="only this one")

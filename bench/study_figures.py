@@ -178,6 +178,7 @@ def damage(lines):
 
 FIGURES = {"throughput-sessions": throughput_sessions, "throughput-reorder": throughput_reorder, "latency": latency,
            "memory-sessions": memory, "workers": workers, "peers": peers, "modules": modules, "damage": damage}
+README = ("throughput-sessions", "peers")
 
 
 def block(name, points):
@@ -249,21 +250,23 @@ def script(title, below, panels, about, path):
 def about(lines):
     machine = lines[0]["machine"]
     commit = (machine.get("commit") or "unknown")[:10]
-    return f"{machine.get('cpu') or 'unknown CPU'}, {machine.get('cores') or '?'} cores, Linux {machine.get('kernel')}; commit {commit}"
+    day = max(line["date"] for line in lines)
+    return (f"{machine.get('cpu') or 'unknown CPU'}, {machine.get('cores') or '?'} cores, Linux {machine.get('kernel')}; "
+            f"commit {commit}, {day}")
 
 
-def draw(lines, folder):
+def draw(lines, folder, names=FIGURES, endings=(".svg", ".png")):
     """Draws what there is to draw; yields the paths. Raises RuntimeError with what gnuplot said."""
     os.makedirs(folder, exist_ok=True)
-    for name, figure in FIGURES.items():
-        title, below, panels = figure(lines)
+    for name in names:
+        title, below, panels = FIGURES[name](lines)
         panels = [panel for panel in panels if panel.series]
         if not panels:
             continue
-        for ending in (".svg", ".png"):
+        for ending in endings:
             path = os.path.join(folder, name + ending)
             done = subprocess.run(["gnuplot", "--default-settings"], input=script(title, below, panels, about(lines), path),
                                   capture_output=True, text=True)
-            if done.returncode or done.stderr.strip():
+            if done.returncode or (done.stderr.strip() and "Warning" not in done.stderr):
                 raise RuntimeError(f"gnuplot, {name}: {done.stderr.strip() or done.returncode}")
             yield path

@@ -44,6 +44,8 @@ def once(command, watch=False):
         time.sleep(0.002)
     out = p.stdout.read()
     said = p.stderr.read().decode(errors="replace").strip()
+    p.stdout.close()
+    p.stderr.close()
     _, status, used = os.wait4(p.pid, 0)
     p.returncode = os.waitstatus_to_exitcode(status)
     if p.returncode:

@@ -160,6 +160,65 @@ static void test_unlike(void **state)
 	bench_result_free(b);
 }
 
+static void add_floor(struct bench_run *run, double seconds)
+{
+	const double samples[] = { seconds, seconds * 1.004, seconds * 0.996, seconds, seconds * 1.002 };
+
+	assert_int_equal(bench_run_peer(run, "floor: sum", samples, 5, 0, 1), 0);
+}
+
+/* A machine that became slower between the two is no regression, and does not hide one. */
+static void test_beside_floor(void **state)
+{
+	struct bench_result *a = result_of(0.1, 0), *b = result_of(0.15, 0), *c = result_of(0.1, 0);
+
+	(void)state;
+	add_floor(&a->runs[0], 0.02);
+	add_floor(&b->runs[0], 0.03);
+	add_floor(&c->runs[0], 0.016);
+	assert_int_equal(compare(a, b, NULL), BENCH_COMPARE_SAME);
+	assert_non_null(strstr(said.text, "no difference beyond noise, beside a floor of 1.500"));
+	assert_int_equal(compare(a, c, NULL), BENCH_COMPARE_REGRESSION); /* as fast, on a machine that is faster */
+	assert_non_null(strstr(said.text, "REGRESSION: 25.0 % slower, beside a floor of 0.800"));
+	bench_run_clear(&c->runs[0]);
+	c->run_count = 0;
+	fixture_run(c, 10, 0.1);
+	assert_int_equal(compare(a, c, NULL), BENCH_COMPARE_SAME); /* without a floor on one side: as ever */
+	assert_null(strstr(said.text, "floor"));
+	bench_result_free(a);
+	bench_result_free(b);
+	bench_result_free(c);
+}
+
+/* Where results go, and from which folder, is no difference; what is measured is said. */
+static void test_commands(void **state)
+{
+	char *one[] = { (char *)"/a/flowos-bench", (char *)"--trace", (char *)"/a/x.pcap", (char *)"--stage",
+		        (char *)"count",           (char *)"--json",  (char *)"1.json" };
+	char *two[] = { (char *)"flowos-bench", (char *)"--csv",   (char *)"2.csv", (char *)"--trace",
+		        (char *)"x.pcap",       (char *)"--stage", (char *)"count" };
+	struct bench_result *a = result_of(0.1, 0), *b = result_of(0.1, 0);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct bench_result *r = i ? b : a;
+
+		for (size_t k = 0; k < r->command_count; k++)
+			free(r->command[k]);
+		free(r->command);
+		r->command = NULL;
+		r->command_count = 0;
+		assert_int_equal(bench_result_command(r, 7, i ? two : one), 0);
+	}
+	assert_int_equal(compare(a, b, NULL), BENCH_COMPARE_SAME);
+	assert_null(strstr(said.text, "note:"));
+	assert_int_equal(bench_text_set(&b->command[6], "digest"), 0);
+	assert_int_equal(compare(a, b, NULL), BENCH_COMPARE_SAME);
+	assert_non_null(strstr(said.text, "note: the commands differ, from count and digest on"));
+	bench_result_free(a);
+	bench_result_free(b);
+}
+
 static void test_files(void **state)
 {
 	struct bench_result *a = result_of(0.1, 0.2);
@@ -189,6 +248,8 @@ int main(void)
 		cmocka_unit_test(test_few_samples),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_unlike),
+		cmocka_unit_test(test_beside_floor),
+		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_files),
 	};
 
