@@ -250,8 +250,9 @@ def script(title, below, panels, about, path):
 def about(lines):
     machine = lines[0]["machine"]
     commit = (machine.get("commit") or "unknown")[:10]
+    kernel = ".".join((machine.get("kernel") or "unknown").split(".")[:2])
     day = max(line["date"] for line in lines)
-    return (f"{machine.get('cpu') or 'unknown CPU'}, {machine.get('cores') or '?'} cores, Linux {machine.get('kernel')}; "
+    return (f"{machine.get('cpu') or 'unknown CPU'}, {machine.get('cores') or '?'} cores, Linux {kernel}; "
             f"commit {commit}, {day}")
 
 
