@@ -114,6 +114,25 @@ static int loading(void *arg, uint64_t packets)
 	return 0;
 }
 
+/* Does every pass take the trace as it is and look at it once? Then it need not be in memory first. */
+static bool streams(const struct bench_opts *o)
+{
+	const struct fos_impair_spec *spec = &o->impair;
+	bool paced = o->multiplier > 0 || o->pps > 0 || o->mbps > 0;
+	bool again = o->warmup + o->repeat > 1 && strcmp(o->trace, "-") == 0;
+
+	return o->no_check && !o->n_sessions && !o->n_sweeps && o->seeds <= 1 && !paced && !again && !o->peers &&
+	       !o->impaired_out && !o->streams_out && !fos_impair_spec_active(spec) && !spec->decisions_in &&
+	       !spec->decisions_out;
+}
+
+static void say_damaged(struct campaign *c, const char *what, size_t packets)
+{
+	snprintf(c->err, sizeof(c->err), "%s; results are partial, of the %zu packets before", what, packets);
+	say(c, c->err, "");
+	c->failed = true;
+}
+
 static int load(struct campaign *c)
 {
 	const struct bench_opts *o = c->o;
@@ -123,16 +142,16 @@ static int load(struct campaign *c)
 		snprintf(c->trace.name, sizeof(c->trace.name), "gen:%.200s", o->gen);
 		return -1;
 	}
+	if (streams(o)) {
+		rc = bench_trace_stream(&c->trace, o->trace, c->err, sizeof(c->err));
+		return rc ? bench_opts_fail("%s", c->err) : -1;
+	}
 	rc = bench_trace_load(&c->trace, o->trace, !o->no_check, loading, c, c->err, sizeof(c->err));
 	bench_progress_clear(&c->progress);
 	if (rc)
 		return bench_opts_fail("%s", c->err);
-	if (c->trace.damaged) {
-		snprintf(c->err, sizeof(c->err), "%s; results are partial, of the %zu packets before",
-		         c->trace.frames.error, c->trace.frames.n);
-		say(c, c->err, "");
-		c->failed = true;
-	}
+	if (c->trace.damaged)
+		say_damaged(c, c->trace.frames.error, c->trace.frames.n);
 	return -1;
 }
 
@@ -256,6 +275,13 @@ static void one_pass(struct campaign *c, size_t i, bool counts, bool last)
 	}
 	if (counts)
 		j->samples[j->n++] = pass.seconds > 0 ? pass.seconds : 1e-9;
+	if (pass.damaged[0] && !c->trace.damaged) {
+		c->trace.damaged = true;
+		snprintf(c->trace.frames.error, sizeof(c->trace.frames.error), "%s", pass.damaged);
+		say_damaged(c, pass.damaged, pass.stats.packets);
+	} else if (c->trace.streamed && pass.stats.packets == 0) {
+		say(c, c->trace.name, "holds no packets");
+	}
 	json_decref(j->last.modules);
 	j->last = pass;
 	c->done++;
@@ -507,7 +533,7 @@ static int prepare_all(struct campaign *c, int argc, char **argv)
 		status = load(c);
 	if (status >= 0)
 		return status;
-	if (c->o->trace && c->trace.frames.n == 0 && !c->trace.damaged)
+	if (c->o->trace && c->trace.frames.n == 0 && !c->trace.damaged && !c->trace.streamed)
 		say(c, c->trace.name, "holds no packets");
 	set_target(c);
 	rc = make_jobs(c);

@@ -128,6 +128,25 @@ static int feed(struct fos_worker *w, const struct fos_frames *f, struct fos_bat
 	return rc;
 }
 
+/* From the port, as it comes. Damage ends the trace. */
+static int feed_port(struct fos_worker *w, struct fos_port *port, struct fos_batch *b, struct bench_pass *out)
+{
+	int rc = 0, got;
+
+	if (port->ops->rewind && fos_port_rewind(port))
+		return -EIO;
+	while ((got = fos_port_rx(port, b)) >= 0) {
+		int err = got ? fos_worker_run(w, b) : 0;
+
+		rc = err ? err : rc;
+	}
+	if (got == -ENODATA)
+		return rc;
+	snprintf(out->damaged, sizeof(out->damaged), "%s", fos_port_error(port));
+	fos_worker_stats(w, &out->stats);
+	return got == -EBADMSG || out->stats.packets ? rc : got;
+}
+
 static json_t *module_reports(const struct fos_worker *w)
 {
 	struct bench_report_json r;
@@ -153,7 +172,9 @@ int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, con
 		bool paced = pace && (pace->multiplier > 0 || pace->pps > 0 || pace->mbps > 0);
 
 		start = bench_now_ns();
-		rc = paced && f->n ? feed_paced(w, f, pace, b, latency) : feed(w, f, b);
+		rc = p->stream       ? feed_port(w, p->stream, b, out)
+		     : paced && f->n ? feed_paced(w, f, pace, b, latency)
+		                     : feed(w, f, b);
 		fos_worker_end(w, FOS_END_EOF);
 		out->seconds = (double)(bench_now_ns() - start) / 1e9;
 		out->finish = fos_worker_finish(w, out->finish_text, sizeof(out->finish_text));

@@ -29,6 +29,7 @@ struct bench_pass {
 	struct fos_worker_stats stats;
 	int finish; /* what the modules' finish said: 0 or a negative errno */
 	char finish_text[256];
+	char damaged[512]; /* of a trace that is read as the pass goes: what is wrong with it, "" for nothing */
 	json_t *modules; /* their reports by name; NULL unless asked for */
 };
 

@@ -78,6 +78,10 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 	int rc;
 
 	memset(p, 0, sizeof(*p));
+	if (trace && trace->streamed) {
+		p->stream = trace->port;
+		return 0;
+	}
 	rc = o->gen ? source_gen(&p->source, o, pt, err, errlen)
 	            : source_trace(&p->source, pt, trace, target, err, errlen);
 	if (rc == 0)

@@ -23,6 +23,7 @@ struct bench_source {
 struct bench_prepared {
 	struct bench_source source;
 	struct bench_schedule schedule;
+	struct fos_port *stream; /* the trace's, where passes read it as they go; then there are no frames. NULL: in memory */
 };
 
 /* `trace` is NULL for --gen. `target` is how many packets every point of the sweep should have, 0: as it comes. */

@@ -37,17 +37,30 @@ static int hash_file(const char *path, char text[65])
 	return ok ? 0 : -EIO;
 }
 
+static int open_trace(struct bench_trace *t, const char *path, char *err, size_t errlen)
+{
+	const char *slash = strrchr(path, '/');
+
+	memset(t, 0, sizeof(*t));
+	snprintf(t->name, sizeof(t->name), "%s", slash ? slash + 1 : path);
+	return fos_trace_open(path, &t->port, err, errlen);
+}
+
+int bench_trace_stream(struct bench_trace *t, const char *path, char *err, size_t errlen)
+{
+	int rc = open_trace(t, path, err, errlen);
+
+	t->streamed = rc == 0;
+	return rc;
+}
+
 int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (*progress)(void *, uint64_t), void *arg,
                      char *err, size_t errlen)
 {
-	const char *slash = strrchr(path, '/');
-	int rc;
+	int rc = open_trace(t, path, err, errlen);
 
-	memset(t, 0, sizeof(*t));
-	rc = fos_trace_open(path, &t->port, err, errlen);
 	if (rc)
 		return rc;
-	snprintf(t->name, sizeof(t->name), "%s", slash ? slash + 1 : path);
 	rc = fos_frames_load(t->port, &t->frames, progress, arg);
 	if (rc == -EBADMSG || (rc && t->frames.n > 0 && rc != -ENOMEM && rc != -EINTR)) {
 		t->damaged = true;

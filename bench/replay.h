@@ -56,12 +56,16 @@ struct bench_trace {
 	char name[256];  /* file name without folders */
 	char sha256[65]; /* of the file; "" when not asked for or not a file */
 	bool damaged;    /* frames hold what came before; frames.error says what is wrong */
+	bool streamed;   /* it was opened and not read: passes read it from the port, `frames` are empty */
 };
 
 /* Reads a whole trace. Damage is no failure: see `damaged`. progress may be NULL. */
 int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (*progress)(void *, uint64_t), void *arg,
                      char *err, size_t errlen);
 void bench_trace_free(struct bench_trace *t);
+
+/* Opens it and reads nothing: every pass reads it as it goes, a batch at a time. */
+int bench_trace_stream(struct bench_trace *t, const char *path, char *err, size_t errlen);
 
 /* What an impairment made of frames. */
 struct bench_schedule {
