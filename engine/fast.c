@@ -71,25 +71,42 @@ void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *a
 	place_of(w, p, at);
 }
 
+/* parse_plain.h's frames: what the key needs is at hand. */
+static inline __attribute__((always_inline)) void place_plain(const struct fos_worker *w, struct fos_pkt *p,
+                                                              struct fos__place *at)
+{
+	at->is_session = true;
+	at->has_key = false;
+	at->key4 = (struct fos__key4){ .from = fos__end4(p->ip + 12, p->sport),
+		                       .to = fos__end4(p->ip + 16, p->dport),
+		                       .tag = w->plain_tag };
+	p->hash = fos__key4_hash(&at->key4, w->cfg.seed);
+	fos__table_prefetch(&w->table, p->hash);
+}
+
 void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 {
-	uint64_t captured = 0, wire = 0;
+	struct fos_pkt *end = b->pkt + b->n;
+	struct fos__place *at = w->place;
+	uint64_t captured = 0, wire = 0, id = w->next_pkt;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		__builtin_prefetch(b->pkt[i].f.data + 14);
-	for (uint32_t i = 0; i < b->n; i++) {
-		struct fos_pkt *p = &b->pkt[i];
-		struct fos__place *at = &w->place[i];
-
-		p->id = ++w->next_pkt;
+	for (const struct fos_pkt *p = b->pkt; p < end; p++)
+		__builtin_prefetch(p->f.data + 14);
+	for (struct fos_pkt *p = b->pkt; p < end; p++, at++) {
+		p->id = ++id;
 		captured += fos_frame_caplen(&p->f);
 		wire += p->f.wire_len;
-		at->is_session = false;
-		if (FOS__LIKELY(fos__parse_plain(p)) || fos__parse_steps(p, w->cfg.parse_flags) <= FOS_PKT_UDP) {
+		if (FOS__LIKELY(fos__parse_plain(p))) {
+			place_plain(w, p, at);
+			continue;
+		}
+		at->is_session = fos__parse_steps(p, w->cfg.parse_flags) <= FOS_PKT_UDP;
+		if (at->is_session) {
 			place_of(w, p, at);
 			fos__table_prefetch(&w->table, p->hash);
 		}
 	}
+	w->next_pkt = id;
 	w->st.captured_bytes += captured;
 	w->st.wire_bytes += wire;
 	w->st.packets += b->n;
@@ -106,11 +123,13 @@ static inline int side_of(const struct fos_session *s, const struct fos__place *
 /* The newest use that stands first under the packet's hash, most likely its own. */
 static void look_up(struct fos_worker *w, const struct fos_batch *b)
 {
-	for (uint32_t i = 0; i < b->n; i++) {
-		uint32_t n = w->place[i].is_session ? fos__table_home(&w->table, b->pkt[i].hash) : 0;
+	struct fos__place *at = w->place;
+
+	for (const struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++) {
+		uint32_t n = at->is_session ? fos__table_home(&w->table, p->hash) : 0;
 		struct fos_session *s = n ? fos__slab_at(&w->slab, n) : NULL;
 
-		w->place[i].likely = s;
+		at->likely = s;
 		if (!s)
 			continue;
 		__builtin_prefetch(s, 1);
@@ -135,7 +154,7 @@ static inline void push_first(struct fos_worker *w, struct fos_session *s, int s
 	struct fos__spans *in = &w->spans[i];
 
 	*sp = (struct fos_span){ .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p };
-	*in = (struct fos__spans){ .first = sp, .last = sp, .spans = 1 };
+	*in = (struct fos__spans){ .first = sp, .last = sp, .spans = 1, .hint = sp };
 	q->in = in;
 	q->tail += p->app_len;
 	s->flags |= (uint32_t)FOS_SESSION_TOUCHED0 << side;
@@ -194,17 +213,18 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 	w->now_ns = s->last_ns = now;
 	w->st.verdict[FOS_PKT_TCP]++;
 	h->pkts++;
+	acknowledge(&s->half[!side], p->ack);
+	uint32_t len = p->app_len;
+	uint64_t next = h->next + len;
+
+	h->next = next;
+	if (next > h->high)
+		h->high = next;
+	w->st.payload_bytes += len;
+	w->st.delivered_bytes += len;
 	if (s->flow->n_packet)
 		show_packet(s, p, side);
-	acknowledge(&s->half[!side], p->ack);
-	h->next += p->app_len;
-	if (h->next > h->high)
-		h->high = h->next;
-	if (p->app_len == 0)
-		return true;
-	w->st.payload_bytes += p->app_len;
-	w->st.delivered_bytes += p->app_len;
-	if (s->flow->n_queues)
+	if (len && s->flow->n_queues)
 		push(w, s, side, i, p);
 	return true;
 }
@@ -250,8 +270,10 @@ void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 		return;
 	}
 	bool crowded = w->st.sessions_now + b->n >= w->crowded;
+	struct fos__place *at = w->place;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		if (crowded || !take(w, &b->pkt[i], &w->place[i], i))
-			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
+	for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
+		if (crowded || !take(w, p, at, i))
+			fos__worker_admit(w, p, at);
 }

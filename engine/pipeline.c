@@ -219,6 +219,8 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 
 			uint64_t head = least_head(s, side, i);
 
+			if (q->in)
+				q->in->hint = NULL;
 			fos__queue_trim(q, head);
 			if (cap(w, s, side, i, head)) {
 				head = least_head(s, side, i);
@@ -272,7 +274,7 @@ static bool run_plain(struct fos_session *s, int side, struct fos__queue *q)
 				in->data(in->self, v);
 			else
 				fos_release_all(v);
-			q->in->hint = NULL;
+			q->in->hint = q->in->first;
 		}
 		if (v->head < least)
 			least = v->head;

@@ -34,7 +34,7 @@ struct fos__spans {
 	uint32_t decoder_state;
 	uint32_t spans;                /* how many there are */
 	const struct fos_span *mapped; /* what fos_sp_map() found last, or NULL */
-	const struct fos_span *hint;   /* while a module runs: a span at or before its head, or NULL */
+	const struct fos_span *hint;   /* a span at or before the head of the module that runs, or NULL */
 	bool pooled;
 };
 

@@ -105,17 +105,20 @@ void fos_release_packet(struct fos_stream *s, const struct fos_sp *p)
 
 const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len)
 {
-	const struct fos_span *sp;
-
-	*len = 0;
-	if (!s->shown)
+	if (!s->shown) {
+		*len = 0;
 		return NULL;
-	sp = span_at(s, s->head);
+	}
+	const struct fos__queue *q = fos__view_queue(s);
+	const struct fos_span *sp = q->in->hint;
+
+	if (!sp || sp->off > s->head)
+		sp = fos__queue_find(q, s->head);
 	while (sp->off + sp->len <= s->head)
 		sp = sp->next;
 	uint64_t in = s->head - sp->off, n = sp->len - in;
 
-	fos__view_queue(s)->in->hint = sp;
+	q->in->hint = sp;
 	*len = n < s->shown ? n : s->shown;
 	s->head += *len;
 	s->shown -= (uint32_t)*len;

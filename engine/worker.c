@@ -51,6 +51,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	set_defaults(&w->cfg);
 	fos__store_init(&w->store);
 	w->crowded = w->cfg.max_sessions / 2 + 1;
+	w->plain_tag = fos__key4_tag(0xffff, IPPROTO_TCP);
 	w->quiet_ns = w->cfg.idle_ns < w->cfg.linger_ns ? w->cfg.idle_ns : w->cfg.linger_ns;
 	if (!w->cfg.frag.seed)
 		w->cfg.frag.seed = w->cfg.seed;

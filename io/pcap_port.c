@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AHEAD = 6 }; /* records in a row are often of one size: the header so many ahead is likely to lie there */
+enum { AHEAD = 12 }; /* records in a row are often of one size: the header so many ahead is likely to lie there */
 
 enum { FILE_HEADER = 24, RECORD_HEADER = 16, KUZNETZOV_HEADER = 24 };
 
