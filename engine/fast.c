@@ -58,6 +58,7 @@ static inline __attribute__((always_inline)) void place_of(const struct fos_work
 {
 	at->is_session = true;
 	at->has_key = false;
+	at->likely = NULL;
 	if (FOS__LIKELY(p->ip_version == 4)) {
 		at->key4 = fos__key4_of(p, w->cfg.vlan_key);
 		p->hash = fos__key4_hash(&at->key4, w->cfg.seed);
@@ -118,6 +119,17 @@ static inline int side_of(const struct fos_session *s, const struct fos__place *
 	if (FOS__LIKELY(!at->has_key))
 		return fos__key4_side(&at->key4, &s->key);
 	return memcmp(&s->key, &at->key, sizeof(at->key)) == 0 ? at->side : -1;
+}
+
+struct fos_session *fos__place_session(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at)
+{
+	struct fos_session *s = at->likely;
+	int side = s && !(s->flags & FOS_SESSION_OLD) ? side_of(s, at) : -1;
+
+	if (side < 0)
+		return fos__use_find(w, fos__place_key(w, p, at), p->hash);
+	at->side = side;
+	return s;
 }
 
 /* The newest use that stands first under the packet's hash, most likely its own. */

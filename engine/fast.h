@@ -18,6 +18,9 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b);
 /* The same for one packet that was parsed as TCP or UDP. */
 void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at);
 
+/* The newest use of its 4-tuple, or NULL; at->side is set. */
+struct fos_session *fos__place_session(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at);
+
 /* Its session's key, which is put together when it is asked for. */
 const struct fos_key *fos__place_key(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at);
 

@@ -49,6 +49,7 @@ struct fos__flow {
 	bool wants_packets, wants_late, wants_datagrams;
 	bool plain; /* streams, if any, are read at level `app` and at no other: fast.h */
 	bool solo;  /* ... and by one module, the only one of the flow */
+	bool reads; /* some module has read bytes: those that come are fetched before their turn */
 	struct {
 		void (*call)(void *self, struct fos_session *s, const struct fos_pkt *p, int dir);
 		void *self;

@@ -68,7 +68,8 @@ struct fos__held *fos__held_new(struct fos__store *st, struct fos_session *s, in
 	h->runs = (struct fos__runs){ 0 };
 	h->kept = 0;
 	h->since_ns = 0;
-	h->since_pkts = 0;
+	h->since_pkts = h->calm_pkts = 0;
+	h->calm_ns = 0;
 	h->side = (uint8_t)side;
 	h->session = s;
 	enter_class(h, class_of(h));
@@ -239,7 +240,11 @@ static int insert(struct fos__held *h, const struct fos__insert *in, uint32_t *c
 int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t *conflicts, unsigned *added)
 {
 	struct fos__origin *mine = NULL;
-	int err = insert(h, in, conflicts, &mine);
+	int err;
+
+	if (!h->pieces.count || in->from < fos__held_least(h))
+		h->calm_ns = 0;
+	err = insert(h, in, conflicts, &mine);
 
 	*added = mine ? mine->pieces : 0;
 	if (mine)
@@ -251,6 +256,7 @@ void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t p
 {
 	if (!h->pieces.count || fos__held_least(h) > ack)
 		return;
+	h->calm_ns = 0;
 	for (struct fos__cursor c = fos__pieces_seek(&h->pieces, was); c.leaf && fos__cursor_from(c) <= ack;
 	     fos__cursor_next(&c)) {
 		struct fos__piece_rest *r = fos__cursor_rest(c);
@@ -268,6 +274,8 @@ unsigned fos__held_pop(struct fos__held *h, uint64_t next, struct fos__piece *ou
 {
 	unsigned n = fos__pieces_pop(&h->pieces, next, out, FOS_HELD_RUN);
 
+	if (n)
+		h->calm_ns = 0;
 	for (unsigned i = 0; i < n; i++)
 		count_out(h, out[i].origin);
 	return n;
@@ -280,6 +288,7 @@ size_t fos__held_take(struct fos__held *h, uint64_t from, uint64_t to, struct fo
 
 	*out = NULL;
 	*err = 0;
+	h->calm_ns = 0;
 	if (first.leaf && fos__cursor_from(first) < from)
 		fos__cursor_next(&first);
 	for (c = first; c.leaf && fos__cursor_from(c) <= to; fos__cursor_next(&c))
@@ -311,6 +320,7 @@ void fos__held_cut_front(struct fos__held *h, uint64_t pos)
 	struct fos__cursor c = fos__pieces_first(&h->pieces);
 	uint64_t to = fos__cursor_to(c);
 
+	h->calm_ns = 0;
 	if (to > pos) {
 		fos__pieces_narrow(&h->pieces, c, pos, (uint32_t)(to - pos));
 		return;
@@ -349,6 +359,7 @@ size_t fos__held_put(struct fos__held *h, struct fos__piece *x, size_t n, uint64
 	struct fos__cursor end;
 	size_t done = 0;
 
+	h->calm_ns = 0;
 	for (size_t i = 0; i < n; i++)
 		if (!x[i].origin->heir)
 			x[i].origin->heir = heir_of(h, x[i].origin, shift);

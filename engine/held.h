@@ -34,6 +34,9 @@ struct fos__held {
 	size_t kept;           /* memory of origins and of what was copied for them */
 	uint64_t since_ns;     /* when the first of them came, for a direction that has not started */
 	uint32_t since_pkts;
+	uint32_t calm_pkts; /* until this packet of the direction, and */
+	uint64_t
+	    calm_ns; /* until this time, patience has no end (tcp.c); 0: it is to be asked. Set back by what changes it */
 	uint8_t size_class; /* of store.h's by_size, in which it is */
 	uint8_t side;       /* of `session`: whose segments these are */
 	struct fos_session *session;

@@ -131,6 +131,7 @@ static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__or
 		add_gap(w, q, len, FOS_GAP_CAP);
 		return;
 	}
+	fos__span_fetch(data, len);
 	append(q, sp, flags | FOS_SPAN_OWN);
 }
 

@@ -43,6 +43,8 @@ struct fos__queue {
 	uint64_t tail;         /* offset behind the last byte */
 };
 
+enum { FOS_SPAN_FETCH = 1536 }; /* bytes: an Ethernet frame's payload; of more, the hardware sees the pattern */
+
 enum fos__view_flag {
 	FOS_VIEW_WHY = 3u,  /* enum fos_gap_why of the gap that is shown */
 	FOS_VIEW_OPEN = 4u, /* stream_open was called */
@@ -98,6 +100,16 @@ static inline struct fos__queue *fos__view_queue(const struct fos_stream *v)
 	int q = s->flow->level[s->flow->inst[v->inst].level].queue;
 
 	return q < 0 ? NULL : fos__queue_of(s, (int)fos__view_side(v), (unsigned)q);
+}
+
+/* Lets the bytes of a span that a module will soon read come into the cache. They may lie anywhere, so the hardware does not
+ * expect them. */
+static inline void fos__span_fetch(const uint8_t *data, uint32_t len)
+{
+	uint32_t most = len < FOS_SPAN_FETCH ? len : FOS_SPAN_FETCH;
+
+	for (uint32_t at = 0; at < most; at += 64)
+		__builtin_prefetch(data + at);
 }
 
 /* Sets up the queues and views of a new session, whose memory is zero. */

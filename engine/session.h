@@ -82,7 +82,7 @@ struct fos_session {
 	uint32_t flags;
 	uint32_t number; /* slab number, from 1 */
 	uint64_t last_ns;
-	const struct fos__flow *flow; /* NULL: no flow wants it */
+	struct fos__flow *flow; /* NULL: no flow wants it */
 
 	struct fos__half half[2]; /* by side of the key */
 

@@ -118,6 +118,7 @@ const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len)
 		sp = sp->next;
 	uint64_t in = s->head - sp->off, n = sp->len - in;
 
+	fos_stream_session(s)->flow->reads = true;
 	q->in->hint = sp;
 	*len = n < s->shown ? n : s->shown;
 	s->head += *len;

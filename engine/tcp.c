@@ -219,28 +219,59 @@ static bool waited(const struct fos_worker *w, const struct fos__half *h, uint32
 	return h->pkts - pkts >= w->cfg.hole_wait_packets && w->now_ns - ns >= w->cfg.hole_wait_ns;
 }
 
+/* Nothing will come of asking again before the hole's time is over, or what says that it is lost is old enough. `pkts` and `ns`:
+ * since when it is known; `known` false: it is not. */
+static void be_calm(const struct fos_worker *w, const struct fos__half *h, struct fos__held *held, bool known,
+                    uint32_t pkts, uint64_t ns, uint64_t over_ns)
+{
+	held->calm_ns = over_ns;
+	held->calm_pkts = h->pkts + (UINT32_C(1) << 30);
+	if (!known)
+		return;
+	if (h->pkts - pkts < w->cfg.hole_wait_packets)
+		held->calm_pkts = pkts + w->cfg.hole_wait_packets;
+	else if (ns + w->cfg.hole_wait_ns < over_ns)
+		held->calm_ns = ns + w->cfg.hole_wait_ns;
+}
+
+static bool is_calm(const struct fos_worker *w, const struct fos__half *h, const struct fos__held *held)
+{
+	return w->now_ns < held->calm_ns && (int32_t)(h->pkts - held->calm_pkts) < 0;
+}
+
+static uint64_t later(uint64_t ns, uint64_t by)
+{
+	return ns + by < by ? UINT64_MAX : ns + by;
+}
+
 void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 
 	struct fos__held *held;
 
-	while ((held = fos__held_of(s, side))) {
+	while ((held = fos__held_of(s, side)) && !is_calm(w, h, held)) {
 		if (!(h->flags & FOS_HALF_STARTED)) {
 			if (!waited(w, h, held->since_pkts, held->since_ns) &&
-			    w->now_ns - held->since_ns < w->cfg.hole_timeout_ns)
+			    w->now_ns - held->since_ns < w->cfg.hole_timeout_ns) {
+				be_calm(w, h, held, true, held->since_pkts, held->since_ns,
+				        later(held->since_ns, w->cfg.hole_timeout_ns));
 				return;
+			}
 			start_without_syn(w, s, side);
 			continue;
 		}
 		struct fos__cursor c = fos__pieces_first(&held->pieces);
 		const struct fos__piece_rest *x = fos__cursor_rest(c);
 		uint64_t from = fos__cursor_from(c);
-		bool evidence =
-		    x->stamp_ns != FOS_UNSTAMPED && h->ack >= from && waited(w, h, x->stamp_pkts, x->stamp_ns);
+		bool known = x->stamp_ns != FOS_UNSTAMPED && h->ack >= from;
+		bool evidence = known && waited(w, h, x->stamp_pkts, x->stamp_ns);
 
-		if (!evidence && w->now_ns - x->origin->held_ns < w->cfg.hole_timeout_ns)
+		if (!evidence && w->now_ns - x->origin->held_ns < w->cfg.hole_timeout_ns) {
+			be_calm(w, h, held, known, x->stamp_pkts, x->stamp_ns,
+			        later(x->origin->held_ns, w->cfg.hole_timeout_ns));
 			return;
+		}
 		give_up_hole(w, s, side, from, evidence ? FOS_GAP_EVIDENCE : FOS_GAP_TIME);
 		drain(w, s, side);
 	}

@@ -23,7 +23,7 @@ uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key)
 	return fos__key4_hash(&k, w->cfg.seed);
 }
 
-struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash)
+struct fos_session *fos__use_find(const struct fos_worker *w, const struct fos_key *key, uint32_t hash)
 {
 	struct fos__probe probe;
 
@@ -36,7 +36,7 @@ struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *ke
 	return NULL;
 }
 
-static const struct fos__flow *match(const struct fos_worker *w, const struct fos_key *key)
+static struct fos__flow *match(const struct fos_worker *w, const struct fos_key *key)
 {
 	for (unsigned i = 0; i < w->n_flows; i++)
 		if (fos__flow_match(w->flow[i], key))

@@ -256,7 +256,7 @@ static void udp_input(struct fos_worker *w, struct fos_session *s, struct fos_pk
 /* A parsed packet goes to its session. */
 static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
 {
-	struct fos_session *s = fos__use_find(w, fos__place_key(w, p, at), p->hash);
+	struct fos_session *s = fos__place_session(w, p, at);
 	int side = at->side;
 
 	count_payload(w, p);
@@ -265,7 +265,8 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	if (!s) {
 		bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
 
-		s = fos__use_new(w, &at->key, p->hash, NULL, synack && p->verdict == FOS_PKT_TCP ? !side : side);
+		s = fos__use_new(w, fos__place_key(w, p, at), p->hash, NULL,
+		                 synack && p->verdict == FOS_PKT_TCP ? !side : side);
 	} else if (p->verdict == FOS_PKT_TCP) {
 		s = fos__use_pick(w, s, p, side);
 	}

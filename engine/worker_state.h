@@ -81,7 +81,7 @@ static inline struct fos_session *fos__use_older(const struct fos_worker *w, con
 
 /* use.c: makes, finds and ends uses of a 4-tuple. */
 uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key);
-struct fos_session *fos__use_find(struct fos_worker *w, const struct fos_key *key, uint32_t hash);
+struct fos_session *fos__use_find(const struct fos_worker *w, const struct fos_key *key, uint32_t hash);
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
                                  struct fos_session *older, int originator);
 struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side);
