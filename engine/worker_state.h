@@ -37,7 +37,8 @@ struct fos_worker {
 	uint64_t next_id;
 	uint64_t next_pkt;
 	uint64_t placing; /* id of the packet that is at its session; 0: none */
-	const uint64_t *clock_ns; /* by packet of this batch: what time it is for all workers; NULL: what the packet says */
+	const uint64_t
+	    *clock_ns; /* by packet of this batch: what time it is for all workers; NULL: what the packet says */
 	struct fos__table table;
 	struct fos__slab slab;
 	struct fos__wheel wheel;
