@@ -29,9 +29,9 @@ static const struct cli_option options[] = {
 	{ "pps", "N", "paced: N packets per second", 0 },
 	{ "mbps", "N", "paced: N Mbit/s of captured bytes", 0 },
 	{ "duration", "T", "of a live run (not built yet)", 0 },
-	{ "workers", "N", "engine threads; more than 1 is not built yet", 0 },
 	{ "parallel-stages", NULL, "modules of a stage on threads of their own (not built yet)", 0 },
-	{ "cpus", "LIST", "the CPU to run on (default: one of those that are allowed); none: do not pin", 0 },
+	{ "cpus", "LIST",
+	  "the CPUs to run on, a worker on each in turn (default: all that are allowed); none: do not pin", 0 },
 	{ "release", "tap|gate", "tap: every packet leaves at once; gate is not built yet", 0 },
 	{ "peers", NULL, "floors, and libnids where it was built, on the same packets, in turns with the engine", 0 },
 	{ "reference", "KIND",
@@ -140,13 +140,33 @@ static int cpu_at(const char **p)
 	return (int)cpu;
 }
 
-/* "0", "2,3", "0-3": the one worker that there is runs on the first. */
+/* Where this process may use it. */
+static void add_cpu(struct bench_cpus *c, int cpu)
+{
+	cpu_set_t allowed;
+
+	if (c->n < BENCH_CPUS_MAX && sched_getaffinity(0, sizeof(allowed), &allowed) == 0 &&
+	    CPU_ISSET((size_t)cpu, &allowed))
+		c->cpu[c->n++] = cpu;
+}
+
+/* All that this process may use, from the one on that it runs on. */
+static void default_cpus(struct bench_opts *o)
+{
+	o->cpu = sched_getcpu();
+	o->cpus.n = 0;
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		add_cpu(&o->cpus, ((o->cpu > 0 ? o->cpu : 0) + i) % CPU_SETSIZE);
+}
+
+/* "0", "2,3", "0-3": everything but more workers runs on the first. */
 static int set_cpus(struct bench_opts *o, const char *value, char *err, size_t errlen)
 {
 	const char *p = value;
 	int first = -1;
 
 	o->cpu = -1;
+	o->cpus.n = 0;
 	if (strcmp(value, "none") == 0)
 		return 0;
 	for (;;) {
@@ -159,6 +179,8 @@ static int set_cpus(struct bench_opts *o, const char *value, char *err, size_t e
 		if (cpu < 0 || last < cpu || (*p && *p != ','))
 			break;
 		first = first < 0 ? cpu : first;
+		for (; cpu <= last; cpu++)
+			add_cpu(&o->cpus, cpu);
 		if (*p++ == '\0') {
 			o->cpu = first;
 			return 0;
@@ -179,18 +201,6 @@ static int set_sweep(struct bench_opts *o, const char *value, char *err, size_t 
 	}
 	o->sweep[o->n_sweeps++] = value;
 	return 0;
-}
-
-static int set_workers(const char *value, char *err, size_t errlen)
-{
-	uint32_t n;
-	int rc = set_number(value, 1, 1024, &n, err, errlen);
-
-	if (rc == 0 && n > 1) {
-		snprintf(err, errlen, "more than one worker is not built yet");
-		rc = -ENOTSUP;
-	}
-	return rc;
 }
 
 static int set_release(const char *value, char *err, size_t errlen)
@@ -274,8 +284,6 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		return set_reference(o, value, err, errlen);
 	if (strcmp(name, "cpus") == 0)
 		return set_cpus(o, value, err, errlen);
-	if (strcmp(name, "workers") == 0)
-		return set_workers(value, err, errlen);
 	if (strcmp(name, "release") == 0)
 		return set_release(value, err, errlen);
 	if (strcmp(name, "no-check") == 0) {
@@ -358,7 +366,8 @@ int bench_opts_parse(struct bench_opts *o, int argc, char **argv)
 	o->repeat = 10;
 	o->warmup = 1;
 	o->seeds = 1;
-	o->cpu = sched_getcpu();
+	default_cpus(o);
+	o->engine.cpus = &o->cpus;
 	fos_impair_spec_init(&o->impair);
 	program.arg = o;
 	program.impair = &o->impair;

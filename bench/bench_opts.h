@@ -29,7 +29,8 @@ struct bench_opts {
 	enum bench_reference reference;
 	bool no_check;
 	bool peers;
-	int cpu; /* to run on; -1: not pinned */
+	int cpu;                /* to run on; -1: not pinned */
+	struct bench_cpus cpus; /* with more workers: theirs, in turn */
 	const char *json, *csv, *plot, *report;
 	const char *impaired_out, *streams_out;
 };

@@ -122,8 +122,8 @@ static bool streams(const struct bench_opts *o)
 	bool again = o->warmup + o->repeat > 1 && strcmp(o->trace, "-") == 0;
 
 	return o->no_check && !o->n_sessions && !o->n_sweeps && o->seeds <= 1 && !paced && !again && !o->peers &&
-	       !o->impaired_out && !o->streams_out && !fos_impair_spec_active(spec) && !spec->decisions_in &&
-	       !spec->decisions_out;
+	       bench_workers(&o->engine) == 1 && !o->impaired_out && !o->streams_out && !fos_impair_spec_active(spec) &&
+	       !spec->decisions_in && !spec->decisions_out;
 }
 
 static void say_damaged(struct campaign *c, const char *what, size_t packets)
@@ -184,7 +184,12 @@ static int check_engine(struct campaign *c)
 		if (bench_worker_make(&c->points.at[i].engine, &c->points.at[i].impair, NULL, NULL, &w, c->err,
 		                      sizeof(c->err)))
 			return bench_opts_fail("%s", c->err);
+		int rc =
+		    bench_workers(&c->points.at[i].engine) > 1 ? fos_worker_mergeable(w, c->err, sizeof(c->err)) : 0;
+
 		fos_worker_destroy(w);
+		if (rc)
+			return bench_opts_fail("--workers: %s", c->err);
 	}
 	return -1;
 }
@@ -294,7 +299,10 @@ static void peer_pass(struct campaign *c, size_t i, unsigned peer, bool counts)
 	if (!j->ready)
 		return;
 	step(c, "peers");
-	if (bench_peer_samples_take(&j->peers, peer, &j->prepared.schedule.frames, counts, c->err, sizeof(c->err)))
+	const struct bench_peer_team team = { &j->prepared.lanes, c->points.at[i].engine.cpus };
+
+	if (bench_peer_samples_take(&j->peers, peer, &j->prepared.schedule.frames, &team, counts, c->err,
+	                            sizeof(c->err)))
 		fail_point(c, i, c->err);
 	c->done++;
 }
@@ -358,6 +366,7 @@ static void finish(struct campaign *c, size_t i)
 		return;
 	run->sessions = c->points.at[i].sessions ? c->points.at[i].sessions : st->tcp_sessions;
 	run->concurrent_peak = st->sessions_peak;
+	run->workers = bench_workers(&c->points.at[i].engine);
 	run->packets = st->packets;
 	run->wire_bytes = st->wire_bytes;
 	run->payload_bytes = st->payload_bytes;
@@ -564,6 +573,8 @@ int bench_campaign(const struct bench_opts *o, int argc, char **argv, struct ben
 	status = prepare_all(&c, argc, argv);
 	if (status < 0) {
 		rc = run_all(&c);
+		if (rc == 0)
+			rc = bench_result_speedup(c.result);
 		bench_progress_clear(&c.progress);
 		status = rc                ? bench_opts_fail("%s", strerror(-rc))
 		         : nothing_ran(&c) ? CLI_CANNOT

@@ -25,6 +25,9 @@ const struct bench_option bench_engine_options[] = {
 	{ "hold-cap", "N",
 	  "memory that one direction may hold above a hole, in bytes (default 16M): beyond it the hole becomes a gap" },
 	{ "vlan-key", NULL, "VLAN tags belong to the session key" },
+	{ "workers", "N",
+	  "engine threads that share the sessions among them and nothing else (default 1); what comes out is the "
+	  "same" },
 	{ "flow", "FILTER", "only sessions that match this pcap filter go through the engine; others pass" },
 	{ NULL, NULL, NULL },
 };
@@ -117,6 +120,18 @@ static int set_hold_cap(struct bench_engine_opts *o, const char *value, char *er
 	return 0;
 }
 
+static int set_workers(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
+{
+	uint64_t n;
+
+	if (bench_value_count(value, BENCH_WORKERS_MAX, &n) || n == 0) {
+		snprintf(err, errlen, "--workers %s: a number from 1 to %d", value, BENCH_WORKERS_MAX);
+		return -EINVAL;
+	}
+	o->workers = (uint32_t)n;
+	return 0;
+}
+
 static int set_stage(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
 {
 	if (o->stages == BENCH_STAGES_MAX || !*value) {
@@ -139,6 +154,8 @@ int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const c
 		return set_hold_cap(o, value, err, errlen);
 	if (strcmp(name, "stage") == 0)
 		return set_stage(o, value, err, errlen);
+	if (strcmp(name, "workers") == 0)
+		return set_workers(o, value, err, errlen);
 	if (strcmp(name, "vlan-key") == 0)
 		o->vlan_key = true;
 	else if (strcmp(name, "level") == 0)

@@ -11,6 +11,8 @@
 
 #include <flowos/pcapng_writer.h>
 
+#include "team.h"
+
 int bench_write_packets(const struct bench_schedule *s, const char *path, char *err, size_t errlen)
 {
 	struct fos_port *out;
@@ -40,7 +42,9 @@ static int write_streams(const struct bench_opts *o, const struct bench_point *p
                          char *err, size_t errlen)
 {
 	struct bench_engine_opts engine = pt->engine;
-	struct fos_worker *w;
+	const struct bench_team_spec spec = { .engine = &engine, .impair = &pt->impair };
+	struct bench_team team = { 0 };
+	struct fos_worker *w = NULL;
 	char *stage, *at;
 	int rc;
 
@@ -57,8 +61,17 @@ static int write_streams(const struct bench_opts *o, const struct bench_point *p
 	*at = '\0';
 	engine.stages = 1;
 	engine.stage[0] = stage;
-	rc = bench_worker_make(&engine, &pt->impair, NULL, NULL, &w, err, errlen);
-	if (rc == 0) {
+	if (bench_workers(&engine) > 1) {
+		rc = bench_team_make(&team, &spec, err, errlen);
+		if (rc == 0)
+			rc = bench_team_run(&team, &p->schedule.frames, &p->lanes, NULL, NULL, err, errlen);
+		if (rc == 0)
+			rc = bench_team_finish(&team, err, errlen);
+		bench_team_free(&team);
+	} else {
+		rc = bench_worker_make(&engine, &pt->impair, NULL, NULL, &w, err, errlen);
+	}
+	if (rc == 0 && w) {
 		rc = bench_feed(w, p->schedule.frames.v, p->schedule.frames.n);
 		if (rc)
 			snprintf(err, errlen, "--streams-out: %s", strerror(-rc));

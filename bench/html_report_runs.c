@@ -124,6 +124,9 @@ static const struct column figures[] = {
 	{ .head = "goodput, Gbit/s", .format = F_NUMBER, .at = AT(goodput_gbps), .known = SIZE_MAX },
 	{ .head = "sessions/s", .format = F_NUMBER, .at = AT(sessions_per_second), .known = SIZE_MAX },
 	{ .head = "packets", .format = F_COUNT, .at = AT(packets) },
+	{ .head = "workers", .format = F_COUNT, .at = AT(workers), .known = SIZE_MAX },
+	{ .head = "speed-up", .format = F_NUMBER, .at = AT(speedup.engine), .known = AT(speedup.known) },
+	{ .head = "the floor's", .format = F_NUMBER, .at = AT(speedup.floor), .known = AT(speedup.known) },
 	{ .head = "captured", .format = F_BYTES, .at = AT(wire_bytes) },
 	{ .head = "payload", .format = F_BYTES, .at = AT(payload_bytes) },
 };

@@ -57,7 +57,7 @@ uint64_t bench_anonymous_bytes(void)
 }
 
 /* When packet i is to arrive, ns after the first. */
-static uint64_t due(const struct bench_pace *pace, const struct fos_frames *f, size_t i, uint64_t bytes)
+uint64_t bench_pace_due(const struct bench_pace *pace, const struct fos_frames *f, size_t i, uint64_t bytes)
 {
 	if (pace->pps > 0)
 		return (uint64_t)((double)i * 1e9 / pace->pps);
@@ -68,7 +68,7 @@ static uint64_t due(const struct bench_pace *pace, const struct fos_frames *f, s
 	return at > first ? (uint64_t)((double)(at - first) / pace->multiplier) : 0;
 }
 
-static void wait_until(uint64_t at_ns)
+void bench_wait_until(uint64_t at_ns)
 {
 	uint64_t now = bench_now_ns();
 
@@ -92,8 +92,8 @@ static int feed_paced(struct fos_worker *w, const struct fos_frames *f, const st
 	for (size_t i = 0; i < f->n;) {
 		uint32_t n = 0;
 
-		at[0] = start + due(pace, f, i, bytes);
-		wait_until(at[0]);
+		at[0] = start + bench_pace_due(pace, f, i, bytes);
+		bench_wait_until(at[0]);
 		uint64_t now = bench_now_ns();
 
 		do {
@@ -101,7 +101,7 @@ static int feed_paced(struct fos_worker *w, const struct fos_frames *f, const st
 			n++;
 			if (i + n == f->n || n == FOS_BATCH_MAX)
 				break;
-			at[n] = start + due(pace, f, i + n, bytes);
+			at[n] = start + bench_pace_due(pace, f, i + n, bytes);
 		} while (at[n] <= now);
 		fill(b, &f->v[i], n);
 		int err = fos_worker_run(w, b);
@@ -147,7 +147,7 @@ static int feed_port(struct fos_worker *w, struct fos_port *port, struct fos_bat
 	return got == -EBADMSG || out->stats.packets ? rc : got;
 }
 
-static json_t *module_reports(const struct fos_worker *w)
+json_t *bench_module_reports(const struct fos_worker *w)
 {
 	struct bench_report_json r;
 
@@ -166,6 +166,10 @@ int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, con
 	int rc = b ? 0 : -ENOMEM;
 
 	memset(out, 0, sizeof(*out));
+	if (bench_workers(&pt->engine) > 1) {
+		free(b);
+		return bench_team_pass(p, pt, pace, reports, latency, out, err, errlen);
+	}
 	if (rc == 0)
 		rc = bench_worker_make(&pt->engine, &pt->impair, NULL, NULL, &w, err, errlen);
 	if (rc == 0) {
@@ -180,7 +184,7 @@ int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, con
 		out->finish = fos_worker_finish(w, out->finish_text, sizeof(out->finish_text));
 		fos_worker_stats(w, &out->stats);
 		if (reports && rc == 0 && pt->engine.stages) {
-			out->modules = module_reports(w);
+			out->modules = bench_module_reports(w);
 			rc = out->modules ? 0 : -ENOMEM;
 		}
 		if (rc)
@@ -196,7 +200,7 @@ static void add_wait(void *arg, uint64_t wait_ns, uint32_t bytes)
 	bench_hist_add_n(arg, wait_ns, bytes);
 }
 
-static void quantiles(struct bench_ns *ns, const struct bench_hist *h)
+void bench_quantiles(struct bench_ns *ns, const struct bench_hist *h)
 {
 	ns->known = true;
 	ns->p50 = bench_hist_quantile(h, 0.5);
@@ -240,6 +244,11 @@ int bench_detail(const struct bench_prepared *p, const struct bench_point *pt, s
 	uint64_t before, peak;
 	int rc = h && b ? 0 : -ENOMEM;
 
+	if (bench_workers(&pt->engine) > 1) {
+		free(h);
+		free(b);
+		return bench_team_detail(p, pt, run, err, errlen);
+	}
 	malloc_trim(0);
 	before = peak = bench_anonymous_bytes();
 	if (rc == 0)
@@ -251,8 +260,8 @@ int bench_detail(const struct bench_prepared *p, const struct bench_point *pt, s
 		peak = last > peak ? last : peak;
 		fos_worker_end(w, FOS_END_EOF);
 		fos_worker_stats(w, &st);
-		quantiles(&run->service_ns, &h[0]);
-		quantiles(&run->hol_wait_ns, &h[1]);
+		bench_quantiles(&run->service_ns, &h[0]);
+		bench_quantiles(&run->hol_wait_ns, &h[1]);
 		getrusage(RUSAGE_SELF, &usage);
 		run->memory.known = true;
 		run->memory.peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;

@@ -141,8 +141,8 @@ static int floor_pass(enum bench_floor_mode mode, const struct fos_frames *f, ui
 	return 0;
 }
 
-int bench_peer_pass(unsigned peer, const struct fos_frames *f, uint64_t flows, struct bench_peer_pass *out, char *err,
-                    size_t errlen)
+int bench_peer_pass(unsigned peer, const struct fos_frames *f, const struct bench_peer_team *team, uint64_t flows,
+                    struct bench_peer_pass *out, char *err, size_t errlen)
 {
 	const struct bench_peer_abi *abi = loaded();
 	uint64_t start;
@@ -151,7 +151,9 @@ int bench_peer_pass(unsigned peer, const struct fos_frames *f, uint64_t flows, s
 
 	memset(out, 0, sizeof(*out));
 	if (peer < FLOORS) {
-		rc = floor_pass(floor_mode[peer], f, flows, out);
+		rc = team && team->lanes && team->lanes->workers > 1
+		         ? bench_peer_floor_team((int)floor_mode[peer], f, team->lanes, team->cpus, flows, out)
+		         : floor_pass(floor_mode[peer], f, flows, out);
 		if (rc)
 			snprintf(err, errlen, "%s: %s", floor_name[peer], strerror(-rc));
 		return rc;

@@ -10,6 +10,9 @@
 
 #include <flowos/frames.h>
 
+#include "lanes.h"
+#include "threads.h"
+
 enum { BENCH_PEERS_MAX = 4 };
 
 /* How many there are here, and what they are called: the floors first, "floor: headers", "floor: hash" and "floor: sum",
@@ -25,8 +28,18 @@ struct bench_peer_pass {
 	uint64_t bytes, sum; /* payload taken; floors that do not sum have sum 0 */
 };
 
-/* One timed pass. */
-int bench_peer_pass(unsigned peer, const struct fos_frames *f, uint64_t flows, struct bench_peer_pass *out, char *err,
-                    size_t errlen);
+/* Who goes through the frames: a thread a lane, on these CPUs in turn (NULL: not pinned). Without lanes, or NULL: the caller. */
+struct bench_peer_team {
+	const struct bench_lanes *lanes;
+	const struct bench_cpus *cpus;
+};
+
+/* One timed pass. Floors are as many threads as there are lanes, other peers one. */
+int bench_peer_pass(unsigned peer, const struct fos_frames *f, const struct bench_peer_team *team, uint64_t flows,
+                    struct bench_peer_pass *out, char *err, size_t errlen);
+
+/* A floor's pass with a thread a lane; `mode` is an enum bench_floor_mode. 0 or a negative errno. */
+int bench_peer_floor_team(int mode, const struct fos_frames *f, const struct bench_lanes *lanes,
+                          const struct bench_cpus *cpus, uint64_t flows, struct bench_peer_pass *out);
 
 #endif

@@ -31,8 +31,8 @@ void bench_peer_samples_clear(struct bench_peer_samples *s)
 	memset(s, 0, sizeof(*s));
 }
 
-int bench_peer_samples_take(struct bench_peer_samples *s, unsigned peer, const struct fos_frames *f, bool counts,
-                            char *err, size_t errlen)
+int bench_peer_samples_take(struct bench_peer_samples *s, unsigned peer, const struct fos_frames *f,
+                            const struct bench_peer_team *team, bool counts, char *err, size_t errlen)
 {
 	struct bench_peer_pass pass;
 	int rc = s->flows ? 0 : bench_peer_flows(f, &s->flows);
@@ -41,7 +41,7 @@ int bench_peer_samples_take(struct bench_peer_samples *s, unsigned peer, const s
 		snprintf(err, errlen, "%s: %s", bench_peer_name(peer), strerror(-rc));
 		return rc;
 	}
-	rc = bench_peer_pass(peer, f, s->flows, &pass, err, errlen);
+	rc = bench_peer_pass(peer, f, team, s->flows, &pass, err, errlen);
 	if (rc || !counts || s->count[peer] == s->room)
 		return rc;
 	s->seconds[peer][s->count[peer]++] = pass.seconds > 0 ? pass.seconds : 1e-9;

@@ -23,8 +23,8 @@ int bench_peer_samples_init(struct bench_peer_samples *s, uint32_t repeat);
 void bench_peer_samples_clear(struct bench_peer_samples *s);
 
 /* A pass of one peer, which counts or warms up. */
-int bench_peer_samples_take(struct bench_peer_samples *s, unsigned peer, const struct fos_frames *f, bool counts,
-                            char *err, size_t errlen);
+int bench_peer_samples_take(struct bench_peer_samples *s, unsigned peer, const struct fos_frames *f,
+                            const struct bench_peer_team *team, bool counts, char *err, size_t errlen);
 
 /* Into run->peers, with ratios to the run's times, which are there. -ENOMEM. */
 int bench_peer_samples_note(const struct bench_peer_samples *s, struct bench_run *run, uint64_t seed);

@@ -12,6 +12,8 @@
 #include <flowos/memport.h>
 #include <flowos/scale.h>
 
+#include "team.h"
+
 /* Made-up sessions: as many as --sessions says, else as the spec does. */
 static int source_gen(struct bench_source *s, const struct bench_opts *o, const struct bench_point *pt, char *err,
                       size_t errlen)
@@ -96,6 +98,14 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 		spec.keep_decisions = o->impaired_out != NULL || bench_changes_bytes(&spec);
 		rc = bench_schedule_make(&p->schedule, p->source.frames, &spec, err, errlen);
 	}
+	if (rc == 0 && bench_workers(&pt->engine) > 1) {
+		struct fos_worker_config cfg;
+
+		bench_team_config(&pt->engine, &pt->impair, pt->engine.workers, &cfg);
+		rc = bench_lanes_make(&p->lanes, &p->schedule.frames, &cfg, pt->engine.workers);
+		if (rc)
+			snprintf(err, errlen, "--workers %u: %s", pt->engine.workers, strerror(-rc));
+	}
 	if (rc)
 		bench_prepared_free(p);
 	return rc;
@@ -103,6 +113,7 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 
 void bench_prepared_free(struct bench_prepared *p)
 {
+	bench_lanes_free(&p->lanes);
 	bench_schedule_free(&p->schedule);
 	fos_frames_free(&p->source.own);
 	fos_port_close(p->source.port);

@@ -9,6 +9,7 @@
 #define BENCH_PREPARE_H
 
 #include "check.h"
+#include "lanes.h"
 #include "points.h"
 
 /* Packets of a point before the impairment. */
@@ -23,7 +24,9 @@ struct bench_source {
 struct bench_prepared {
 	struct bench_source source;
 	struct bench_schedule schedule;
-	struct fos_port *stream; /* the trace's, where passes read it as they go; then there are no frames. NULL: in memory */
+	struct fos_port
+	    *stream; /* the trace's, where passes read it as they go; then there are no frames. NULL: in memory */
+	struct bench_lanes lanes; /* of the schedule; empty for one worker */
 };
 
 /* `trace` is NULL for --gen. `target` is how many packets every point of the sweep should have, 0: as it comes. */

@@ -88,6 +88,10 @@ int bench_record_attach(struct bench_record *r, struct fos_worker *w, int flow, 
 /* The first part of bench_record_done(): what was late is held against what was delivered. */
 void bench_record_late_done(struct bench_record *r);
 
+/* Takes over all that `other` has, of another worker of the same run: no session is in both. After fos_worker_end(), before
+ * bench_record_done(). 0 or -ENOMEM. */
+int bench_record_add(struct bench_record *r, struct bench_record *other);
+
 /* After fos_worker_end(): sorts, counts uses. -ENOMEM when the record is not complete. */
 int bench_record_done(struct bench_record *r);
 

@@ -104,6 +104,41 @@ static int merge_udp(struct bench_record *r)
 	return 0;
 }
 
+/* Appends `n` elements of `size` bytes; they are the caller's no more. */
+static int append(void *array, size_t *used, size_t *slots, const void *more, size_t n, size_t size)
+{
+	void **a = array;
+	char *p;
+
+	if (n == 0)
+		return 0;
+	p = realloc(*a, (*used + n) * size);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p + *used * size, more, n * size);
+	*a = p;
+	*used += n;
+	*slots = *used;
+	return 0;
+}
+
+int bench_record_add(struct bench_record *r, struct bench_record *other)
+{
+	bench_record_late_done(r);
+	bench_record_late_done(other);
+	r->failed |= other->failed;
+	if (append(&r->stream, &r->streams, &r->stream_slots, other->stream, other->streams, sizeof(*r->stream)))
+		return -ENOMEM;
+	other->streams = 0;
+	if (append(&r->udp, &r->udps, &r->udp_slots, other->udp, other->udps, sizeof(*r->udp)))
+		return -ENOMEM;
+	other->udps = 0;
+	if (append(&r->copy, &r->copies, &r->copy_slots, other->copy, other->copies, sizeof(*r->copy)))
+		return -ENOMEM;
+	other->copies = 0;
+	return 0;
+}
+
 static int by_digest(const void *a, const void *b)
 {
 	return memcmp(a, b, 32);

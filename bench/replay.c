@@ -16,6 +16,7 @@
 #include <flowos/trace.h>
 
 #include "hash_seed.h"
+#include "team.h"
 
 static int hash_file(const char *path, char text[65])
 {
@@ -273,6 +274,8 @@ int bench_record_run(const struct bench_engine_opts *o, const struct fos_impair_
 	int rc;
 
 	plain.stages = 0;
+	if (bench_workers(o) > 1)
+		return bench_team_record(&plain, spec, f, out, st, err, errlen);
 	*out = bench_record_new();
 	if (!*out) {
 		snprintf(err, errlen, "no memory");

@@ -18,8 +18,9 @@
 #include <flowos/worker.h>
 
 #include "record.h"
+#include "threads.h"
 
-enum { BENCH_STAGES_MAX = 16 };
+enum { BENCH_STAGES_MAX = 16, BENCH_WORKERS_MAX = 1024 };
 
 /* How the engine is set up: options that all programs have. */
 struct bench_engine_opts {
@@ -33,8 +34,15 @@ struct bench_engine_opts {
 	size_t hold_cap; /* bytes that a direction may hold; 0: the engine's default */
 	const char *stage[BENCH_STAGES_MAX];
 	unsigned stages;
-	const char *filter; /* of the flow, or NULL */
+	const char *filter;            /* of the flow, or NULL */
+	uint32_t workers;              /* threads; 0: 1 */
+	const struct bench_cpus *cpus; /* of more than one worker; NULL: not pinned */
 };
+
+static inline uint32_t bench_workers(const struct bench_engine_opts *o)
+{
+	return o->workers ? o->workers : 1;
+}
 
 /* The options' names, metas and help lines, ended by name NULL; and setting one: -ENOENT: none of these. */
 struct bench_option {
@@ -93,7 +101,7 @@ int bench_check_corrupt(const struct fos_frames *in, const struct fos_impair_spe
 int bench_check_truncate(const struct fos_frames *in, const struct fos_impair_spec *spec, bool verify, char *err,
                          size_t errlen);
 
-/* A worker with one flow and the options' stages; `record`, where not NULL, stands in the first stage beside them. */
+/* A worker, one of those that the options ask for, with one flow and the options' stages; `record`, where not NULL, stands in the first stage beside them. */
 int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec,
                       struct bench_record *record, const struct fos_worker_config *base, struct fos_worker **out,
                       char *err, size_t errlen);
@@ -101,7 +109,8 @@ int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair
 /* Runs all frames through a worker, ends it; no clock is read. 0 or -ENOMEM. */
 int bench_feed(struct fos_worker *w, const struct fos_frame *v, size_t n);
 
-/* Records what the engine delivers of these frames, without the options' stages. `st` may be NULL. */
+/* Records what the engine, with as many workers as the options say, delivers of these frames, without the options' stages. `st`
+ * may be NULL. */
 int bench_record_run(const struct bench_engine_opts *o, const struct fos_impair_spec *spec, const struct fos_frames *f,
                      struct bench_record **out, struct fos_worker_stats *st, char *err, size_t errlen);
 

@@ -301,6 +301,62 @@ no_memory:
 	return -ENOMEM;
 }
 
+/* Are they the same point but for the workers? */
+static bool same_but_workers(const struct bench_run *a, const struct bench_run *b)
+{
+	if (a->sessions != b->sessions || a->axes.count != b->axes.count)
+		return false;
+	for (size_t i = 0; i < a->axes.count; i++) {
+		const struct bench_pair *x = &a->axes.at[i], *y = bench_pairs_find(&b->axes, x->key);
+
+		if (!y || (strcmp(x->key, "workers") != 0 && !pair_equal(x, y)))
+			return false;
+	}
+	return true;
+}
+
+static const struct bench_peer *floor_of(const struct bench_run *run)
+{
+	for (size_t i = 0; i < run->peer_count; i++)
+		if (strcmp(run->peers[i].name, "floor: sum") == 0)
+			return &run->peers[i];
+	return NULL;
+}
+
+static int set_speedup(struct bench_run *run, const struct bench_run *one, uint64_t seed)
+{
+	const struct bench_peer *floor = floor_of(run), *floor_one = floor_of(one);
+	struct bench_ratio ratio;
+	int rc = bench_stats_ratio(run->seconds.samples, run->seconds.count, one->seconds.samples, one->seconds.count,
+	                           seed, &ratio);
+
+	if (rc)
+		return rc;
+	run->speedup = (struct bench_speedup){
+		.known = true, .engine = ratio.ratio, .ci95_low = ratio.ci95[0], .ci95_high = ratio.ci95[1]
+	};
+	if (floor && floor_one && floor->seconds.median > 0)
+		run->speedup.floor = floor_one->seconds.median / floor->seconds.median;
+	return 0;
+}
+
+int bench_result_speedup(struct bench_result *r)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < r->run_count; i++) {
+		struct bench_run *run = &r->runs[i];
+		const struct bench_run *one = NULL;
+
+		for (size_t k = 0; !one && k < r->run_count; k++)
+			if (r->runs[k].workers == 1 && same_but_workers(run, &r->runs[k]))
+				one = &r->runs[k];
+		if (one && run->workers > 1 && one->seconds.count && run->seconds.count)
+			rc = set_speedup(run, one, r->seed);
+	}
+	return rc;
+}
+
 int bench_run_peer(struct bench_run *run, const char *name, const double *samples, size_t count, uint64_t bytes,
                    uint64_t seed)
 {

@@ -84,6 +84,13 @@ struct bench_udp {
 	uint64_t conversations, datagrams, differ;
 };
 
+/* Against the run of the same point with one worker: its time / this one's, medians; above 1: faster. */
+struct bench_speedup {
+	bool known;
+	double engine, ci95_low, ci95_high;
+	double floor; /* what the floor gains with as many threads; 0: not measured */
+};
+
 struct bench_drop {
 	char *reason;
 	uint64_t count;
@@ -116,6 +123,8 @@ struct bench_run {
 	bool noisy;
 
 	/* beyond the contract */
+	uint64_t workers; /* engine threads */
+	struct bench_speedup speedup;
 	struct bench_pairs axes; /* the point on further sweep axes: "reorder" -> "5%", "workers" -> "2" */
 	bool partial;            /* the trace was damaged: what is here stands for the part before */
 	char *partial_reason;    /* or NULL */
@@ -160,6 +169,8 @@ int bench_run_module(struct bench_run *run, const char *name, json_t *report);
 /* A peer's samples, with the ratio to the run's, and the payload that it took (0: not counted); after bench_run_time(). */
 int bench_run_peer(struct bench_run *run, const char *name, const double *samples, size_t count, uint64_t bytes,
                    uint64_t seed);
+/* Works out `speedup` of all runs for which there is one with one worker. After all runs are complete. 0 or -ENOMEM. */
+int bench_result_speedup(struct bench_result *r);
 /* "sessions=1000 reorder=5%" into buf; returns buf. */
 const char *bench_run_name(const struct bench_run *run, char *buf, size_t len);
 void bench_run_clear(struct bench_run *run);

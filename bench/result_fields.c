@@ -23,12 +23,19 @@ static const struct bench_field sizes[] = {
 	U64("wire_bytes", wire_bytes),
 	U64("payload_bytes", payload_bytes),
 	U64("distinct_payload_bytes", distinct_payload_bytes),
+	U64("workers", workers),
 };
 static const struct bench_field rates[] = {
 	F64("pps", pps),
 	F64("gbps", gbps),
 	F64("goodput_gbps", goodput_gbps),
 	F64("sessions_per_second", sessions_per_second),
+};
+static const struct bench_field speedup[] = {
+	F64("engine", speedup.engine),
+	F64("ci95_low", speedup.ci95_low),
+	F64("ci95_high", speedup.ci95_high),
+	F64("floor", speedup.floor),
 };
 static const struct bench_field service[] = {
 	U64("p50", service_ns.p50),
@@ -84,6 +91,7 @@ static const struct bench_field udp[] = {
 const struct bench_group bench_run_groups[] = {
 	{ NULL, SIZE_MAX, sizes, COUNT(sizes) },
 	{ NULL, SIZE_MAX, rates, COUNT(rates) },
+	GROUP("speedup", speedup, speedup),
 	GROUP("service_ns", service_ns, service),
 	GROUP("hol_wait_ns", hol_wait_ns, hol_wait),
 	GROUP("latency_ns", latency_ns, latency),

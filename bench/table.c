@@ -57,6 +57,16 @@ static void cell_mpps(const struct bench_run *run, char *buf, size_t len)
 		unknown(buf, len);
 }
 
+static void cell_speedup(const struct bench_run *run, char *buf, size_t len)
+{
+	if (run->speedup.known && run->speedup.floor > 0)
+		snprintf(buf, len, "%.2f (%.2f)", run->speedup.engine, run->speedup.floor);
+	else if (run->speedup.known)
+		snprintf(buf, len, "%.2f", run->speedup.engine);
+	else
+		unknown(buf, len);
+}
+
 static void cell_gbps(const struct bench_run *run, char *buf, size_t len)
 {
 	if (run->seconds.count)
@@ -149,19 +159,13 @@ static const struct {
 	bool left;
 	bench_cell *cell;
 } run_column[] = {
-	{ "packets", 4, false, cell_packets },
-	{ "time", 0, false, cell_time },
-	{ "ci %", 5, false, cell_ci },
-	{ "Mpps", 0, false, cell_mpps },
-	{ "Gbit/s", 0, false, cell_gbps },
-	{ "reord %", 6, false, cell_reordered },
-	{ "lost", 7, false, cell_lost },
-	{ "dup", 10, false, cell_dup },
-	{ "streams ok", 1, false, cell_streams },
-	{ "gaps", 3, false, cell_gap },
-	{ "hol p99", 9, false, cell_hol },
-	{ "B/session", 8, false, cell_memory },
-	{ "rss", 11, false, cell_rss },
+	{ "packets", 4, false, cell_packets },   { "time", 0, false, cell_time },
+	{ "ci %", 5, false, cell_ci },           { "Mpps", 0, false, cell_mpps },
+	{ "Gbit/s", 0, false, cell_gbps },       { "speedup", 2, false, cell_speedup },
+	{ "reord %", 6, false, cell_reordered }, { "lost", 7, false, cell_lost },
+	{ "dup", 10, false, cell_dup },          { "streams ok", 1, false, cell_streams },
+	{ "gaps", 3, false, cell_gap },          { "hol p99", 9, false, cell_hol },
+	{ "B/session", 8, false, cell_memory },  { "rss", 11, false, cell_rss },
 	{ "check", 0, true, cell_verdict },
 };
 

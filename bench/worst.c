@@ -252,6 +252,8 @@ int bench_worst(int argc, char **argv)
 		return rc;
 	if (o.list)
 		return list();
+	if (bench_workers(&o.engine) > 1)
+		return cli_fail(&p, "--workers %u: what an attack costs is asked of one worker", o.engine.workers);
 	if (is_stdout(o.json) && is_stdout(o.csv))
 		return cli_fail(&p, "one thing at a time goes to standard output");
 	set_caps(&o);

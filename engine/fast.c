@@ -269,6 +269,8 @@ static void place_fetched(struct fos_worker *w, struct fos_batch *b)
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (w->store.leaves_freed == freed)
 			fos__held_fetched(&f[i]);
+		if (w->clock_ns && w->clock_ns[i] > w->now_ns) /* as late as the packets of all workers say */
+			w->now_ns = w->clock_ns[i];
 		if (f[i].held || crowded || !take(w, &b->pkt[i], &w->place[i], i))
 			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
 	}
@@ -277,7 +279,7 @@ static void place_fetched(struct fos_worker *w, struct fos_batch *b)
 void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 {
 	look_up(w, b);
-	if (w->store.inner.chunks > w->store.inner.empty) {
+	if (w->store.inner.chunks > w->store.inner.empty || w->clock_ns) {
 		place_fetched(w, b);
 		return;
 	}

@@ -16,24 +16,14 @@
 #include <flowos/rand.h>
 
 #include "frag_datagram.h"
+#include "frag_key.h"
 #include "frag_pair.h"
-#include "parse_internal.h"
-
-struct frag_key {
-	uint8_t src[16], dst[16];
-	uint32_t id;
-	uint8_t proto; /* IPv4 only */
-	uint8_t version;
-	uint8_t zero[2];
-};
-
-_Static_assert(sizeof(struct frag_key) == 40, "the key is hashed and compared as bytes: no padding");
 
 struct waiting {
 	struct fos__frag_link link; /* first: what frag_pair.c gives back */
 	struct waiting *next_hash;
 	struct waiting *older, *newer;
-	struct frag_key key;
+	struct fos__frag_key key;
 	uint64_t first_ns;
 	uint32_t bucket;
 	struct fos__datagram d;
@@ -49,6 +39,16 @@ struct fos_frag_table {
 	uint64_t now_ns; /* the greatest time that it was told */
 };
 
+void fos_frag_defaults(struct fos_frag_config *cfg)
+{
+	if (cfg->timeout_ns == 0)
+		cfg->timeout_ns = UINT64_C(30000000000);
+	if (cfg->max_datagrams == 0)
+		cfg->max_datagrams = 4096;
+	if (cfg->max_bytes == 0)
+		cfg->max_bytes = (size_t)64 << 20;
+}
+
 int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **out)
 {
 	struct fos_frag_table *t = calloc(1, sizeof *t);
@@ -59,12 +59,7 @@ int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **o
 		return -ENOMEM;
 	if (cfg)
 		t->cfg = *cfg;
-	if (t->cfg.timeout_ns == 0)
-		t->cfg.timeout_ns = UINT64_C(30000000000);
-	if (t->cfg.max_datagrams == 0)
-		t->cfg.max_datagrams = 4096;
-	if (t->cfg.max_bytes == 0)
-		t->cfg.max_bytes = (size_t)64 << 20;
+	fos_frag_defaults(&t->cfg);
 	while (buckets < t->cfg.max_datagrams && buckets < 1u << 20)
 		buckets *= 2;
 	t->mask = buckets - 1;
@@ -163,30 +158,14 @@ static bool make_room(struct fos_frag_table *t, const struct waiting *keep, size
 	return true;
 }
 
-static void hosts_of(const struct frag_key *key, struct fos__frag_hosts *hosts)
+static void hosts_of(const struct fos__frag_key *key, struct fos__frag_hosts *hosts)
 {
 	memcpy(hosts->src, key->src, sizeof hosts->src);
 	memcpy(hosts->dst, key->dst, sizeof hosts->dst);
 	hosts->version = key->version;
 }
 
-static void key_read(const struct fos_pkt *p, struct frag_key *key)
-{
-	memset(key, 0, sizeof *key);
-	key->version = p->ip_version;
-	if (p->ip_version == 4) {
-		memcpy(key->src, p->ip + 12, 4);
-		memcpy(key->dst, p->ip + 16, 4);
-		key->id = fos__be16(p->ip + 4);
-		key->proto = p->proto;
-	} else {
-		memcpy(key->src, p->ip + 8, 16);
-		memcpy(key->dst, p->ip + 24, 16);
-		key->id = fos__be32(p->ip + p->l4 - 4);
-	}
-}
-
-static uint32_t key_bucket(const struct fos_frag_table *t, const struct frag_key *key)
+static uint32_t key_bucket(const struct fos_frag_table *t, const struct fos__frag_key *key)
 {
 	uint64_t word[5], h = t->cfg.seed;
 
@@ -196,7 +175,7 @@ static uint32_t key_bucket(const struct fos_frag_table *t, const struct frag_key
 	return (uint32_t)h & t->mask;
 }
 
-static struct waiting *find(const struct fos_frag_table *t, const struct frag_key *key)
+static struct waiting *find(const struct fos_frag_table *t, const struct fos__frag_key *key)
 {
 	struct waiting *w = t->buckets[key_bucket(t, key)];
 
@@ -206,7 +185,7 @@ static struct waiting *find(const struct fos_frag_table *t, const struct frag_ke
 }
 
 /* NULL where there is no memory for it. */
-static struct waiting *add(struct fos_frag_table *t, const struct frag_key *key)
+static struct waiting *add(struct fos_frag_table *t, const struct fos__frag_key *key)
 {
 	struct waiting *w = calloc(1, sizeof *w);
 	struct fos__frag_hosts hosts;
@@ -241,11 +220,11 @@ no_memory:
 /* Gives the fragment to its datagram. Returns the datagram if that completes it. */
 static struct waiting *take(struct fos_frag_table *t, const struct fos_pkt *p, const struct fos__fragment *g)
 {
-	struct frag_key key;
+	struct fos__frag_key key;
 	struct waiting *w;
 	size_t before;
 
-	key_read(p, &key);
+	fos__frag_key_read(p, &key);
 	w = find(t, &key);
 	if (!w)
 		w = add(t, &key);

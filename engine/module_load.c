@@ -56,6 +56,33 @@ static bool is_name(const char *name)
 	return n > 0 && n < 64 && name[n] == '\0';
 }
 
+/* A module that was compiled when the struct was shorter, as it would be now: what it does not have is NULL. */
+struct widened {
+	struct widened *next;
+	const struct fos_module *from;
+	struct fos_module to;
+};
+
+static const struct fos_module *widen(const struct fos_module *m)
+{
+	static struct widened *all; /* modules stay loaded */
+	struct widened *w = all;
+
+	while (w && w->from != m)
+		w = w->next;
+	if (w)
+		return &w->to;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	memcpy(&w->to, m, m->size);
+	w->to.size = sizeof(w->to);
+	w->from = m;
+	w->next = all;
+	all = w;
+	return &w->to;
+}
+
 int fos_module_load(const char *name, const struct fos_module **m, char *err, size_t errlen)
 {
 	char path[PATH_MAX];
@@ -75,12 +102,13 @@ int fos_module_load(const char *name, const struct fos_module **m, char *err, si
 	}
 	const struct fos_module *found = dlsym(so, "fos_module");
 
-	if (!found || found->abi != FOS_MODULE_ABI || found->size != sizeof(struct fos_module) || !found->open) {
+	if (!found || found->abi != FOS_MODULE_ABI || found->size < FOS_MODULE_SIZE_MIN ||
+	    found->size > sizeof(struct fos_module) || !found->open) {
 		snprintf(err, errlen, "%s: %s", path,
 		         found ? "made for another version of the module interface" : "not a module");
 		dlclose(so);
 		return -EINVAL;
 	}
-	*m = found;
-	return 0;
+	*m = found->size == sizeof(struct fos_module) ? found : widen(found);
+	return *m ? 0 : -ENOMEM;
 }

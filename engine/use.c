@@ -51,6 +51,8 @@ static void count_new(struct fos_worker *w, const struct fos_session *s)
 	w->st.udp_sessions += s->key.proto == IPPROTO_UDP;
 	if (++w->st.sessions_now > w->st.sessions_peak)
 		w->st.sessions_peak = w->st.sessions_now;
+	if (w->cfg.session_count)
+		w->cfg.session_count(w->cfg.session_count_arg, w->placing, 1);
 }
 
 /* Ends sessions until one more may be. Must not be called while a use is being looked at: it may be that one. */
@@ -155,6 +157,8 @@ static void forget(struct fos_worker *w, struct fos_session *s)
 	s->wheel_next = w->dead;
 	w->dead = s->number;
 	w->st.sessions_now--;
+	if (w->cfg.session_count)
+		w->cfg.session_count(w->cfg.session_count_arg, w->placing, -1);
 }
 
 static void close_modules(struct fos_worker *w, struct fos_session *s)

@@ -16,7 +16,7 @@
 #include "queue.h"
 #include "worker_state.h"
 
-static void set_defaults(struct fos_worker_config *c)
+void fos__worker_defaults(struct fos_worker_config *c)
 {
 	static const uint64_t second = 1000000000u;
 
@@ -36,6 +36,7 @@ static void set_defaults(struct fos_worker_config *c)
 		c->cap_retained_bytes = (size_t)64 << 20;
 	if (!c->max_sessions)
 		c->max_sessions = (size_t)1 << 24;
+	fos_frag_defaults(&c->frag);
 }
 
 int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **out)
@@ -48,7 +49,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 		return err;
 	if (cfg)
 		w->cfg = *cfg;
-	set_defaults(&w->cfg);
+	fos__worker_defaults(&w->cfg);
 	fos__store_init(&w->store);
 	w->crowded = w->cfg.max_sessions / 2 + 1;
 	w->plain_tag = fos__key4_tag(0xffff, IPPROTO_TCP);
@@ -259,6 +260,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	struct fos_session *s = fos__place_session(w, p, at);
 	int side = at->side;
 
+	w->placing = p->id;
 	count_payload(w, p);
 	if (s)
 		s = fos__use_time(w, s);
@@ -325,12 +327,19 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 
 int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
 {
+	return fos_worker_run_at(w, b, NULL);
+}
+
+int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t *clock_ns)
+{
 	if (!w->laid_out)
 		lay_out(w);
 	w->batch_err = 0;
 	w->bufs = false;
+	w->clock_ns = clock_ns;
 	fos__fast_parse(w, b);
 	fos__fast_batch(w, b);
+	w->placing = 0;
 	if (b->now_ns > w->now_ns)
 		w->now_ns = b->now_ns;
 	look_at_due(w);
@@ -344,17 +353,32 @@ int fos_worker_run(struct fos_worker *w, struct fos_batch *b)
 	return w->batch_err;
 }
 
+/* A session's end at the end of all; the uses before it end first, wherever in the slab they lie. */
+static void end_in_order(struct fos_worker *w, struct fos_session *s, enum fos_end why)
+{
+	while (s->older) {
+		struct fos_session *oldest = fos__use_older(w, s);
+
+		while (oldest->older)
+			oldest = fos__use_older(w, oldest);
+		fos__use_end(w, oldest, fos__use_deadline(w, oldest) <= w->now_ns ? FOS_END_TIMEOUT : why);
+		fos__arena_reset(&w->arena);
+	}
+	fos__use_end(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
+	fos__arena_reset(&w->arena);
+}
+
 void fos_worker_end(struct fos_worker *w, enum fos_end why)
 {
 	if (!w->laid_out)
 		return;
+	fos_frag_expire(w->frags, w->now_ns);
 	for (uint32_t n = 1; n < w->slab.next; n++) {
 		struct fos_session *s = fos__slab_at(&w->slab, n);
 
 		if (!s->wheel_link) /* in no wheel: given back */
 			continue;
-		fos__use_end(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
-		fos__arena_reset(&w->arena);
+		end_in_order(w, s, why);
 	}
 	w->n_touched = 0;
 	free_dead(w);

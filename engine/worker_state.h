@@ -36,6 +36,9 @@ struct fos_worker {
 	uint64_t now_ns; /* greatest time stamp seen */
 	uint64_t next_id;
 	uint64_t next_pkt;
+	uint64_t placing; /* id of the packet that is at its session; 0: none */
+	const uint64_t
+	    *clock_ns; /* by packet of this batch: what time it is for all workers; NULL: what the packet says */
 	struct fos__table table;
 	struct fos__slab slab;
 	struct fos__wheel wheel;
@@ -58,6 +61,9 @@ struct fos_worker {
 	struct fos_span span[FOS_BATCH_MAX];
 	struct fos__spans spans[FOS_BATCH_MAX];
 };
+
+/* worker.c: fills in what was left 0. */
+void fos__worker_defaults(struct fos_worker_config *cfg);
 
 /* worker.c: puts a side of a session on the list of those whose modules run at the end of the batch. */
 void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side);

@@ -3,7 +3,7 @@
  * count.c: accounting. Packets and bytes are counted as they arrive, with whatever is sent twice; delivered bytes are
  * counted where the stream passes, so each is counted once, whatever the order in which its packets came.
  *
- * `per=flow` adds the totals of each flow, `per=session` a table of sessions in a file. Sums per session are kept in a
+ * `per=flow` adds the totals of each flow, `per=session` a table of sessions in a file, in order of their beginning. Sums per session are kept in a
  * map by session id, because packets come before a session has streams; without per=session nothing is kept.
  */
 #include <errno.h>
@@ -59,10 +59,9 @@ static const char count_head[] = "session\tflow\tproto\tfrom\tto\tfirst_ns\tlast
                                  "\tback_packets\tback_ip_bytes\tback_app_bytes\tback_delivered\tback_gaps"
                                  "\tback_gap_bytes\tback_late_bytes\tback_end";
 
-/* With per=flow: the sums of this session's flow. */
-static struct count_flow *count_flow_of(struct count *c, const struct fos_session *s)
+/* With per=flow: the sums of the flow of this name. */
+static struct count_flow *count_flow_named(struct count *c, const char *name)
 {
-	const char *name = fos_session_flow(s);
 	struct count_flow **at = &c->flow, *f;
 
 	while ((f = *at) && strcmp(f->name, name))
@@ -79,6 +78,12 @@ static struct count_flow *count_flow_of(struct count *c, const struct fos_sessio
 	f->next = c->flow;
 	c->flow = f;
 	return f;
+}
+
+/* Apart from where every packet passes. */
+static __attribute__((noinline)) struct count_flow *count_flow_of(struct count *c, const struct fos_session *s)
+{
+	return count_flow_named(c, fos_session_flow(s));
 }
 
 static struct count_proto *count_proto_of(struct count *c, const struct fos_session *s)
@@ -155,7 +160,7 @@ static int count_open(const struct fos_module_args *args, void **self, char *err
 		rc = -EINVAL;
 	}
 	if (!rc && path)
-		rc = outfile_open(path, 0, count_head, &c->out, err, errlen);
+		rc = outfile_open(path, OUTFILE_NUMBERED, count_head, &c->out, err, errlen);
 	if (rc) {
 		count_close(c);
 		return rc;
@@ -269,9 +274,9 @@ static void count_session_close(void *self, struct fos_session *s)
 	typedef unsigned long long u;
 
 	outfile_line(c->out,
-	             "%llu\t%s\t%s\t%s\t%s\t%llu\t%llu"
+	             "%020llu\t%s\t%s\t%s\t%s\t%llu\t%llu"
 	             "\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%s",
-	             (u)fos_session_id(s), fos_session_flow(s), key->proto == IPPROTO_TCP ? "tcp" : "udp",
+	             (u)fos_session_first_ns(s), fos_session_flow(s), key->proto == IPPROTO_TCP ? "tcp" : "udp",
 	             fos_key_text(key, a, from, sizeof(from)), fos_key_text(key, b, to, sizeof(to)),
 	             (u)fos_session_first_ns(s), (u)fos_session_last_ns(s), (u)x->packets, (u)x->ip_bytes,
 	             (u)x->app_bytes, (u)x->delivered, (u)x->gaps, (u)x->gap_bytes, (u)x->late_bytes,
@@ -369,6 +374,23 @@ static void count_report(void *self, struct fos_report *r)
 		fos_report_u64(r, "no_memory", c->lost);
 }
 
+static int count_merge(void *self, void *other)
+{
+	struct count *c = self;
+	const struct count *o = other;
+
+	for (const struct count_flow *f = o->flow; f; f = f->next) {
+		struct count_flow *to = count_flow_named(c, f->name);
+
+		count_report_sum(&to->tcp, &f->tcp);
+		count_report_sum(&to->udp, &f->udp);
+	}
+	count_report_sum(&c->all.tcp, &o->all.tcp);
+	count_report_sum(&c->all.udp, &o->all.udp);
+	c->lost += o->lost;
+	return 0;
+}
+
 static const char *const count_args[] = {
 	"per=flow|session  also the totals of each flow; or a table of sessions, in `file`",
 	"file=PATH  where the table goes: a line a session, fields separated by tabs",
@@ -379,4 +401,5 @@ FOS_MODULE(.name = "count", .summary = "sessions, packets and bytes, each delive
            .access = FOS_READ_ONLY, .open = count_open, .finish = count_finish, .report = count_report,
            .close = count_close, .packet = count_packet, .stream_open = count_stream_open,
            .stream_data = count_stream_data, .stream_gap = count_stream_gap, .stream_close = count_stream_close,
-           .stream_late = count_stream_late, .datagram = count_datagram, .session_close = count_session_close);
+           .stream_late = count_stream_late, .datagram = count_datagram, .session_close = count_session_close,
+           .merge = count_merge);

@@ -270,6 +270,20 @@ static void digest_report(void *self, struct fos_report *r)
 	mod_report_sum(r, "combined", d->combined);
 }
 
+static int digest_merge(void *self, void *other)
+{
+	struct digest *d = self;
+	const struct digest *o = other;
+
+	d->streams += o->streams;
+	d->bytes += o->bytes;
+	d->gaps += o->gaps;
+	d->gap_bytes += o->gap_bytes;
+	d->lost += o->lost;
+	d->combined += o->combined;
+	return 0;
+}
+
 static const char *const digest_args[] = {
 	"algo=xxh3|sha256  the hash: XXH3 of 128 bits (default) or SHA-256",
 	"out=FILE  a line a stream, sorted: tcp SRC:PORT > DST:PORT bytes=N HEX gaps=OFF+LEN,...",
@@ -280,4 +294,4 @@ static const char *const digest_args[] = {
 FOS_MODULE(.name = "digest", .summary = "a hash of every stream", .arg_help = digest_args, .access = FOS_READ_ONLY,
            .stream_state = sizeof(struct digest_stream), .open = digest_open, .finish = digest_finish,
            .report = digest_report, .close = digest_close, .stream_data = digest_stream_data,
-           .stream_gap = digest_stream_gap, .stream_close = digest_stream_close);
+           .stream_gap = digest_stream_gap, .stream_close = digest_stream_close, .merge = digest_merge);

@@ -68,7 +68,7 @@ static int dump_open(const struct fos_module_args *args, void **self, char *err,
 		rc = dumpdir_open(dir, overwrite, (unsigned)files, &d->dir, real, err, errlen);
 	if (!rc) {
 		strcat(real, "/gaps.tsv");
-		rc = outfile_open(real, 0, "file\toffset\tlength", &d->gaps_out, err, errlen);
+		rc = outfile_open(real, OUTFILE_BY_NAME, "file\toffset\tlength", &d->gaps_out, err, errlen);
 	}
 	free(real);
 	if (rc && d)
@@ -193,6 +193,19 @@ static void dump_report(void *self, struct fos_report *r)
 	fos_report_u64(r, "failed_streams", d->failed);
 }
 
+static int dump_merge(void *self, void *other)
+{
+	struct dump *d = self;
+	const struct dump *o = other;
+
+	d->files += o->files;
+	d->bytes += o->bytes;
+	d->gaps += o->gaps;
+	d->gap_bytes += o->gap_bytes;
+	d->failed += o->failed;
+	return 0;
+}
+
 static const char *const dump_args[] = {
 	"dir=DIR  where the files go; made if missing",
 	"overwrite=yes|no  replace an earlier dump in DIR; without it a DIR with files in it is refused",
@@ -204,4 +217,4 @@ static const char *const dump_args[] = {
 FOS_MODULE(.name = "dump", .summary = "every stream to a file, named as tcpflow names them", .arg_help = dump_args,
            .access = FOS_READ_ONLY, .stream_state = sizeof(struct dump_stream), .open = dump_open,
            .finish = dump_finish, .report = dump_report, .close = dump_close, .stream_data = dump_stream_data,
-           .stream_gap = dump_stream_gap, .stream_close = dump_stream_close);
+           .stream_gap = dump_stream_gap, .stream_close = dump_stream_close, .merge = dump_merge);

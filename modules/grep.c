@@ -97,7 +97,7 @@ static int grep_open(const struct fos_module_args *args, void **self, char *err,
 			rc = mod_no_memory(err, errlen);
 	}
 	if (!rc && path)
-		rc = outfile_open(path, 0, NULL, &g->out, err, errlen);
+		rc = outfile_open(path, OUTFILE_BY_NAME, NULL, &g->out, err, errlen);
 	if (rc) {
 		grep_close(g);
 		return rc;
@@ -196,12 +196,31 @@ static void grep_report(void *self, struct fos_report *r)
 	fos_report_end(r);
 }
 
+/* Both have the same patterns, in the same order. */
+static int grep_merge(void *self, void *other)
+{
+	struct grep *g = self;
+	const struct grep *o = other;
+
+	g->total += o->total;
+	g->streams += o->streams;
+	g->streams_matched += o->streams_matched;
+	g->datagrams += o->datagrams;
+	g->datagrams_matched += o->datagrams_matched;
+	g->bytes += o->bytes;
+	g->gaps += o->gaps;
+	g->lost += o->lost;
+	for (size_t i = 0; i < g->patterns.n; i++)
+		g->matches[i] += o->matches[i];
+	return 0;
+}
+
 static const char *const grep_args[] = {
 	"pattern=REGEX  what to look for, in the syntax of PCRE as far as hyperscan has it; repeatable",
 	"file=PATH  patterns, one a line, or ID:/REGEX/FLAGS; repeatable",
 	"literal=yes|no  patterns are plain text (default no)",
 	"nocase=yes|no  letters of either case are the same (default no)",
-	"out=FILE  a line a match: stream, offset behind the match, pattern's id, separated by tabs",
+	"out=FILE  a line a match, by stream: stream, offset behind the match, pattern's id, with tabs between",
 	NULL,
 };
 
@@ -209,4 +228,4 @@ FOS_MODULE(.name = "grep", .summary = "searches streams for many patterns at onc
            .arg_help = grep_args, .access = FOS_READ_ONLY, .stream_state = sizeof(struct grep_stream),
            .open = grep_open, .finish = grep_finish, .report = grep_report, .close = grep_close,
            .stream_data = grep_stream_data, .stream_gap = grep_stream_gap, .stream_close = grep_stream_close,
-           .datagram = grep_datagram);
+           .datagram = grep_datagram, .merge = grep_merge);

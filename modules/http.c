@@ -179,7 +179,7 @@ static int http_open(const struct fos_module_args *args, void **self, char *err,
 	if (!rc && httplog_init(&h->log))
 		rc = mod_no_memory(err, errlen);
 	if (!rc && path)
-		rc = outfile_open(path, 0, head, &h->log.out, err, errlen);
+		rc = outfile_open(path, OUTFILE_BY_NAME, head, &h->log.out, err, errlen);
 	if (rc && h)
 		http_close(h);
 	if (!rc)
@@ -212,8 +212,27 @@ static void http_report(void *self, struct fos_report *r)
 	fos_report_u64(r, "no_memory", h->lost);
 }
 
+static int http_merge(void *self, void *other)
+{
+	struct http *h = self;
+	const struct http *o = other;
+
+	h->sessions += o->sessions;
+	h->errors += o->errors;
+	h->gaps += o->gaps;
+	h->gap_errors += o->gap_errors;
+	h->tunnels += o->tunnels;
+	h->other += o->other;
+	h->mid += o->mid;
+	h->gap_first += o->gap_first;
+	h->waited += o->waited;
+	h->overruns += o->overruns;
+	h->lost += o->lost;
+	return httplog_merge(&h->log, &o->log);
+}
+
 static const char *const http_args[] = {
-	"out=FILE  a line a transaction: session, method, host, uri, status, body lengths, content type",
+	"out=FILE  a line a transaction, by session: session, method, host, uri, status, body lengths, content type",
 	"hold=BYTES  of a response that are kept back until its request was seen (default 1M)",
 	NULL,
 };
@@ -222,4 +241,4 @@ FOS_MODULE(.name = "http", .summary = "requests and responses of HTTP/1", .arg_h
            .access = FOS_READ_ONLY, .stream_state = sizeof(struct http_stream), .open = http_open,
            .finish = http_finish, .report = http_report, .close = http_close, .stream_data = http_stream_data,
            .stream_gap = http_stream_gap, .stream_close = http_stream_close, .datagram = http_datagram,
-           .session_close = http_session_close);
+           .session_close = http_session_close, .merge = http_merge);

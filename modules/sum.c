@@ -132,6 +132,22 @@ static void sum_report(void *self, struct fos_report *r)
 	mod_report_sum(r, "datagram_sum", m->datagram_sum);
 }
 
+static int sum_merge(void *self, void *other)
+{
+	struct sum *m = self;
+	const struct sum *o = other;
+
+	m->sum += o->sum;
+	m->bytes += o->bytes;
+	m->streams += o->streams;
+	m->gaps += o->gaps;
+	m->gap_bytes += o->gap_bytes;
+	m->datagram_sum += o->datagram_sum;
+	m->datagram_bytes += o->datagram_bytes;
+	m->datagrams += o->datagrams;
+	return 0;
+}
+
 FOS_MODULE(.name = "sum", .summary = "adds every stream up in 8-byte words", .access = FOS_READ_ONLY, .open = sum_open,
            .report = sum_report, .close = free, .stream_open = sum_stream_open, .stream_data = sum_stream_data,
-           .stream_gap = sum_stream_gap, .datagram = sum_datagram);
+           .stream_gap = sum_stream_gap, .datagram = sum_datagram, .merge = sum_merge);

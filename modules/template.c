@@ -17,7 +17,7 @@
 #include <flowos/module.h> /* brings stream.h and report.h; a module includes nothing else of the engine */
 
 /* Step 1: what an instance keeps. `open` makes one per worker thread, and its callbacks never run at the same time:
- * no locks. Its counters are added up with those of the other workers by their names in the report. */
+ * no locks. What they found is added up in the end: step 9. */
 struct template
 {
 	uint64_t streams, lines, empty, too_long, cut, bytes;
@@ -137,7 +137,7 @@ static void template_stream_close(void *self, struct fos_stream *s, enum fos_end
 		template_line(t, (size_t)rest);
 }
 
-/* Step 8: what was found. Numbers are added up over workers; names do not change from run to run. A module that writes
+/* Step 8: what was found. Names do not change from run to run. A module that writes
  * a file has `finish` as well, which closes it and tells of errors. */
 static void template_report(void *self, struct fos_report *r)
 {
@@ -149,6 +149,22 @@ static void template_report(void *self, struct fos_report *r)
 	fos_report_u64(r, "empty_lines", t->empty);
 	fos_report_u64(r, "too_long", t->too_long);
 	fos_report_u64(r, "cut_by_gaps", t->cut);
+}
+
+/* Step 9: with more workers there is an instance for each. When all are done, one gets the numbers of the others, and
+ * reports; the sum must not depend on which sessions were whose. Without this the module runs with one worker only. */
+static int template_merge(void *self, void *other)
+{
+	struct template *t = self;
+	const struct template *o = other;
+
+	t->streams += o->streams;
+	t->lines += o->lines;
+	t->bytes += o->bytes;
+	t->empty += o->empty;
+	t->too_long += o->too_long;
+	t->cut += o->cut;
+	return 0;
 }
 
 static void template_close(void *self)
@@ -164,9 +180,9 @@ static const char *const template_args[] = {
 	NULL,
 };
 
-/* Step 9: the one symbol that the engine looks for. All else is static. */
+/* Step 10: the one symbol that the engine looks for. All else is static. */
 FOS_MODULE(.name = "template", .summary = "counts lines; to be copied", .arg_help = template_args, .level = "app",
            .access = FOS_READ_ONLY, .stream_state = sizeof(struct template_stream), .open = template_open,
            .report = template_report, .close = template_close, .stream_open = template_stream_open,
            .stream_data = template_stream_data, .stream_gap = template_stream_gap,
-           .stream_close = template_stream_close);
+           .stream_close = template_stream_close, .merge = template_merge);

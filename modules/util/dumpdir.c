@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <regex.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct dumpdir_known {
 	ino_t ino;
 	char *path; /* a folder made anew may get the number of one that was removed */
 	unsigned busy;
+	atomic_uint open; /* files, of all that are at it */
 };
 
 struct dumpdir_slot {
@@ -120,7 +122,7 @@ static int dumpdir_claim(int fd, const char *path, bool overwrite, struct dumpdi
 			free(copy);
 			return -ENOMEM;
 		}
-		*k = (struct dumpdir_known){ dumpdir_all, st.st_dev, st.st_ino, copy, 0 };
+		*k = (struct dumpdir_known){ .next = dumpdir_all, .dev = st.st_dev, .ino = st.st_ino, .path = copy };
 		dumpdir_all = k;
 	}
 	k->busy++;
@@ -159,24 +161,37 @@ int dumpdir_open(const char *path, bool overwrite, unsigned files, struct dumpdi
 	return 0;
 }
 
-static int dumpdir_slot_close(struct dumpdir_slot *s)
+static int dumpdir_slot_close(struct dumpdir *d, struct dumpdir_slot *s)
 {
 	int rc = s->owner && close(s->fd) ? -errno : 0;
 
+	if (s->owner)
+		atomic_fetch_sub(&d->known->open, 1);
 	s->owner = 0;
 	return rc;
 }
 
-/* The slot that is free, or was used least recently. */
+/* The one that was used least recently, NULL: none is open. */
+static struct dumpdir_slot *dumpdir_lru(struct dumpdir *d)
+{
+	struct dumpdir_slot *best = NULL;
+
+	for (unsigned i = 0; i < d->slots; i++)
+		if (d->slot[i].owner && (!best || d->slot[i].used < best->used))
+			best = &d->slot[i];
+	return best;
+}
+
+/* The slot for the next file: one that is free, unless so many are open, of all who are at the folder, that one of these
+ * must be closed. Who has none gets one. */
 static struct dumpdir_slot *dumpdir_oldest(struct dumpdir *d)
 {
-	struct dumpdir_slot *best = &d->slot[0];
+	struct dumpdir_slot *used = atomic_load(&d->known->open) >= d->slots ? dumpdir_lru(d) : NULL;
 
-	for (unsigned i = 0; i < d->slots && best->owner; i++) {
-		if (!d->slot[i].owner || d->slot[i].used < best->used)
-			best = &d->slot[i];
-	}
-	return best;
+	for (unsigned i = 0; !used && i < d->slots; i++)
+		if (!d->slot[i].owner)
+			return &d->slot[i];
+	return used ? used : dumpdir_lru(d);
 }
 
 /* Opens a file in the folder; makes room where the process has too many open. */
@@ -186,14 +201,10 @@ static int dumpdir_openat(struct dumpdir *d, const char *name, int flags)
 		int fd = openat(d->fd, name, flags | O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
 		if (fd >= 0 || errno != EMFILE)
 			return fd < 0 ? -errno : fd;
-		struct dumpdir_slot *s = NULL;
-		for (unsigned i = 0; i < d->slots; i++) {
-			if (d->slot[i].owner && (!s || d->slot[i].used < s->used))
-				s = &d->slot[i];
-		}
+		struct dumpdir_slot *s = dumpdir_lru(d);
 		if (!s)
 			return -EMFILE;
-		int rc = dumpdir_slot_close(s);
+		int rc = dumpdir_slot_close(d, s);
 		if (rc)
 			return rc;
 	}
@@ -228,6 +239,7 @@ static uint32_t dumpdir_free_count(const struct dumpdir *d, const struct fos_key
 
 static void dumpdir_take(struct dumpdir *d, struct dumpdir_file *f, uint64_t id, struct dumpdir_slot *s, int fd)
 {
+	atomic_fetch_add(&d->known->open, 1);
 	*s = (struct dumpdir_slot){ .owner = id, .used = ++d->clock, .fd = fd };
 	f->slot = (uint32_t)(s - d->slot);
 }
@@ -236,7 +248,7 @@ int dumpdir_create(struct dumpdir *d, struct dumpdir_file *f, uint64_t id, const
 {
 	struct dumpdir_slot *s = dumpdir_oldest(d);
 	char name[DUMPDIR_NAME];
-	int fd, rc = f->named ? 0 : dumpdir_slot_close(s);
+	int fd, rc = f->named ? 0 : dumpdir_slot_close(d, s);
 
 	if (rc || f->named)
 		return rc;
@@ -268,7 +280,7 @@ static int dumpdir_fd(struct dumpdir *d, struct dumpdir_file *f, uint64_t id, co
 		return s->fd;
 	}
 	s = dumpdir_oldest(d);
-	rc = dumpdir_slot_close(s);
+	rc = dumpdir_slot_close(d, s);
 	if (rc)
 		return rc;
 	dumpdir_name(key, dir, f->count, name);
@@ -305,7 +317,7 @@ int dumpdir_done(struct dumpdir *d, const struct dumpdir_file *f, uint64_t id)
 {
 	struct dumpdir_slot *s = &d->slot[f->slot];
 
-	return f->named && s->owner == id ? dumpdir_slot_close(s) : 0;
+	return f->named && s->owner == id ? dumpdir_slot_close(d, s) : 0;
 }
 
 int dumpdir_finish(struct dumpdir *d)
@@ -313,7 +325,7 @@ int dumpdir_finish(struct dumpdir *d)
 	int first = 0;
 
 	for (unsigned i = 0; i < d->slots; i++) {
-		int rc = dumpdir_slot_close(&d->slot[i]);
+		int rc = dumpdir_slot_close(d, &d->slot[i]);
 		first = first ? first : rc;
 	}
 	if (!d->finished && d->known) {

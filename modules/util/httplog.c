@@ -178,6 +178,29 @@ void httplog_end(struct httplog_conn *c)
 	c->connp = NULL;
 }
 
+int httplog_merge(struct httplog *l, const struct httplog *o)
+{
+	int rc = 0;
+
+	l->transactions += o->transactions;
+	l->incomplete += o->incomplete;
+	l->requests += o->requests;
+	l->responses += o->responses;
+	l->request_body += o->request_body;
+	l->response_body += o->response_body;
+	for (int i = 0; i < HTTPLOG_METHODS; i++)
+		l->method[i] += o->method[i];
+	for (int i = 0; i < HTTPLOG_STATUS; i++)
+		l->status[i] += o->status[i];
+	for (size_t i = 0; rc == 0 && i < o->hosts.size && l->hosts.used < HTTPLOG_HOSTS_MAX; i++) {
+		uint64_t id = o->hosts.slot[i].id;
+
+		if (id && !idmap_get(&l->hosts, id))
+			rc = idmap_put(&l->hosts, id, l);
+	}
+	return rc;
+}
+
 void httplog_report(const struct httplog *l, struct fos_report *r)
 {
 	char code[16];

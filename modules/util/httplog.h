@@ -47,6 +47,9 @@ int httplog_begin(struct httplog *l, struct httplog_conn *c, const struct fos_ke
 /* No more data: ends what an end of stream ends, lists what is not complete, frees the parser. */
 void httplog_end(struct httplog_conn *c);
 
+/* Adds what `o` counted, and the names of its hosts. 0 or -ENOMEM. */
+int httplog_merge(struct httplog *l, const struct httplog *o);
+
 void httplog_report(const struct httplog *l, struct fos_report *r);
 
 #endif

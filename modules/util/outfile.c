@@ -97,7 +97,7 @@ static int outfile_sink_create(struct outfile_sink *s)
 	}
 	if (fd < 0)
 		return -errno;
-	if (!(s->flags & OUTFILE_SORTED)) {
+	if (!s->flags) {
 		s->fd = fd;
 		return 0;
 	}
@@ -245,6 +245,18 @@ static int outfile_by_line(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Lines are compared where they lie, one behind the other as they came. */
+static int outfile_by_name(const void *a, const void *b)
+{
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	size_t n = strcspn(x, "\t"), m = strcspn(y, "\t");
+	int c = memcmp(x, y, n < m ? n : m);
+
+	if (c == 0)
+		c = (n > m) - (n < m);
+	return c ? c : (x > y) - (x < y);
+}
+
 /* Reads the whole file and writes its lines in order: into the same file, or to where it goes. */
 static int outfile_sort(struct outfile_sink *s)
 {
@@ -273,14 +285,21 @@ static int outfile_sort(struct outfile_sink *s)
 		all[at] = 0;
 	}
 	if (lines)
-		qsort(line, lines, sizeof(*line), outfile_by_line);
+		qsort(line, lines, sizeof(*line), s->flags & OUTFILE_BY_NAME ? outfile_by_name : outfile_by_line);
 	FILE *f = fdopen(dup(s->direct >= 0 ? s->direct : s->fd), "w");
 	if (!f || (s->direct < 0 && fseek(f, 0, SEEK_SET)))
 		rc = -errno;
 	if (f && !rc) {
 		fwrite(all, 1, s->head, f);
-		for (n = 0; n < lines; n++)
-			fprintf(f, "%s\n", line[n]);
+		for (n = 0; n < lines; n++) {
+			size_t key = s->flags & OUTFILE_NUMBERED ? strcspn(line[n], "\t") : 0;
+
+			if (key)
+				fprintf(f, "%zu", n + 1);
+			fprintf(f, "%s\n", line[n] + key);
+		}
+		if (s->direct < 0 && (fflush(f) || ftruncate(s->fd, ftell(f)))) /* numbers are shorter than keys */
+			rc = -errno;
 	}
 	if (f && fclose(f) && !rc)
 		rc = -errno;
@@ -292,7 +311,7 @@ out:
 
 static int outfile_commit(struct outfile_sink *s)
 {
-	if (!s->error && (s->flags & OUTFILE_SORTED))
+	if (!s->error && s->flags)
 		s->error = outfile_sort(s);
 	if (!s->path)
 		return s->error;

@@ -5,7 +5,8 @@
  * (a pipe, a device) is written directly.
  *
  * With more workers there are more instances of a module, and all name the same file: those that are open at the same
- * time in one process share it, and their lines are mixed, each in one piece (OUTFILE_SORTED puts them in order).
+ * time in one process share it, and their lines are mixed, each in one piece. A flag puts them in an order in which it does
+ * not matter who wrote which; a pipe or a device gets them at the end then.
  *
  * Threads: a handle belongs to one; the file behind it has a lock, taken once per 64 KiB.
  */
@@ -17,7 +18,11 @@
 struct outfile;
 
 enum outfile_flag {
-	OUTFILE_SORTED = 1, /* bytewise by line; needs memory for the whole file at the end */
+	/* Each needs memory for the whole file at the end. */
+	OUTFILE_SORTED = 1, /* bytewise by line */
+	OUTFILE_BY_NAME =
+	    2, /* by the first field (up to a tab); lines of one name, which one user writes, stay as they came */
+	OUTFILE_NUMBERED = 4, /* bytewise by line, after which the first field gives way to the line's number, from 1 */
 };
 
 /* `head` (NULL: none) goes first, once, and is not sorted. Returns 0 or a negative errno with a line in err. */

@@ -75,11 +75,11 @@ class Refusals(Case):
         self.refuse("--gen", "bytes=-1", says="bytes")
 
     def test_not_built(self):
-        for option in ("--workers 2", "--release gate", "--parallel-stages", "--duration 5s"):
+        for option in ("--release gate", "--parallel-stages", "--duration 5s"):
             self.refuse("-r", TRACE, *option.split(" "), says="not built yet")
         for option in ("-i eth0", "--live eth0,eth1", "--sim x"):
             self.refuse(*option.split(" "), says="not built yet")
-        self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "1", "--release", "tap", "--cpus", "none")
+        self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "2", "--release", "tap", "--cpus", "none")
 
     def test_peers(self):
         out = self.path("peers.json")

@@ -91,7 +91,7 @@ static void test_floors(void **state)
 		bool libnids = strcmp(bench_peer_name(i), "libnids") == 0;
 
 		for (int again = 0; again < 2; again++) {
-			assert_int_equal(bench_peer_pass(i, &m.frames, flows, &pass, err, sizeof(err)), 0);
+			assert_int_equal(bench_peer_pass(i, &m.frames, NULL, flows, &pass, err, sizeof(err)), 0);
 			assert_true(pass.seconds > 0);
 			assert_int_equal(pass.bytes, strcmp(bench_peer_name(i), "floor: headers") ? bytes : 0);
 			if (libnids || strcmp(bench_peer_name(i), "floor: sum") == 0)
@@ -123,7 +123,7 @@ static void test_two_pieces(void **state)
 		f->len = HEADERS;
 	}
 	for (unsigned i = 2; i < bench_peer_count(); i++) {
-		assert_int_equal(bench_peer_pass(i, &m.frames, 20, &pass, err, sizeof(err)), 0);
+		assert_int_equal(bench_peer_pass(i, &m.frames, NULL, 20, &pass, err, sizeof(err)), 0);
 		assert_int_equal(pass.bytes, 20 * 2096);
 		assert_true(pass.sum == sum);
 	}
@@ -194,7 +194,7 @@ static void test_samples(void **state)
 	assert_int_equal(bench_peer_samples_init(&s, 3), 0);
 	for (int k = 0; k < 4; k++)
 		for (unsigned i = 0; i < s.peers; i++)
-			assert_int_equal(bench_peer_samples_take(&s, i, &m.frames, k > 0, err, sizeof(err)), 0);
+			assert_int_equal(bench_peer_samples_take(&s, i, &m.frames, NULL, k > 0, err, sizeof(err)), 0);
 	assert_int_equal(bench_run_time(&run, own, 3, 1, 1), 0);
 	assert_int_equal(bench_peer_samples_note(&s, &run, 1), 0);
 	assert_int_equal(run.peer_count, bench_peer_count());

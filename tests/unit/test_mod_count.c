@@ -98,6 +98,7 @@ static void test_per_session(void **state)
 		snprintf(from, sizeof(from), "10.0.0.1:%d", 1000 + i);
 		s[i] = mh_session(&mh, "tcp", from, "10.0.0.2:80");
 		s[i]->flags = i & 1 ? FOS_SESSION_ORIGIN : 0;
+		s[i]->first_ns = (uint64_t)i;
 		mh_packet(s[i], 0, "hello", 5, FOS_TCP_ACK);
 		mh_feed(mh_stream(s[i], 0), "hello", 5);
 	}

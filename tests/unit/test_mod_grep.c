@@ -146,6 +146,41 @@ static void test_file_literal_nocase(void **state)
 	mh_dir_remove();
 }
 
+/* Two workers: the file is by stream, whoever found it; a stream's matches stay in order. One reports for both. */
+static void test_two_instances(void **state)
+{
+	struct mh a, b;
+
+	(void)state;
+	mh_dir();
+	mh_open(&a, "pattern=x", "pattern=y", mh_arg("out", "m.tsv"), NULL);
+	mh_open(&b, "pattern=x", "pattern=y", mh_arg("out", "m.tsv"), NULL);
+	mh_feed(mh_stream(mh_session(&a, "tcp", "10.0.0.3:1", "10.0.0.9:80"), 0), "---------xx", 11);
+	mh_feed(mh_stream(mh_session(&b, "tcp", "10.0.0.2:1", "10.0.0.9:80"), 0), "--------xyx", 11);
+	mh_feed(mh_stream(mh_session(&a, "tcp", "10.0.0.1:1", "10.0.0.9:80"), 0), "y", 1);
+	assert_int_equal(mh_finish(&b), 0);
+	assert_int_equal(mh_finish(&a), 0);
+	char *got = mh_read("m.tsv", NULL);
+	assert_string_equal(got, "tcp 10.0.0.1:1 > 10.0.0.9:80\t1\t2\n"
+	                         "tcp 10.0.0.2:1 > 10.0.0.9:80\t9\t1\n"
+	                         "tcp 10.0.0.2:1 > 10.0.0.9:80\t10\t2\n"
+	                         "tcp 10.0.0.2:1 > 10.0.0.9:80\t11\t1\n"
+	                         "tcp 10.0.0.3:1 > 10.0.0.9:80\t10\t1\n"
+	                         "tcp 10.0.0.3:1 > 10.0.0.9:80\t11\t1\n");
+	test_free(got);
+	assert_int_equal(a.m->merge(a.self, b.self), 0);
+	mh_report_free(&a);
+	mh_report(&a);
+	assert_int_equal(mh_u64(&a, "patterns"), 2);
+	assert_int_equal(mh_u64(&a, "matches"), 6);
+	assert_int_equal(mh_u64(&a, "streams_with_matches"), 3);
+	assert_int_equal(mh_u64(&a, "by_pattern.x"), 4);
+	assert_int_equal(mh_u64(&a, "by_pattern.y"), 2);
+	mh_free(&a);
+	mh_free(&b);
+	mh_dir_remove();
+}
+
 static void test_bad_arguments(void **state)
 {
 	static const char *const bad[][3] = { { NULL },
@@ -172,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_file_literal_nocase),
+		cmocka_unit_test(test_two_instances),
 		cmocka_unit_test(test_bad_arguments),
 	};
 

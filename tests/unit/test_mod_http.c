@@ -431,6 +431,46 @@ static void test_random_bytes(void **state)
 	mh_dir_remove();
 }
 
+/* Two workers: a host that both saw is one; the list is by session. */
+static void test_two_instances(void **state)
+{
+	static const char *const hosts[3] = { "b.example", "a.example", "b.example" };
+	struct mh mh[2];
+	char request[80];
+
+	(void)state;
+	mh_dir();
+	for (int i = 0; i < 2; i++)
+		mh_open(&mh[i], mh_arg("out", "h.tsv"), NULL);
+	for (int i = 0; i < 3; i++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.0.0.%d:1000", 9 - i);
+		struct fos_session *s = mh_session(&mh[i % 2], "tcp", from, "10.0.1.2:80");
+		int n = snprintf(request, sizeof(request), "GET /%d HTTP/1.1\r\nHost: %s\r\n\r\n", i, hosts[i]);
+
+		mh_feed(mh_stream(s, 0), request, (size_t)n);
+		mh_put(mh_stream(s, 1), "HTTP/1.1 204 x\r\n\r\n", 18, (uint64_t)n);
+		mh_data(mh_stream(s, 1));
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(mh_finish(&mh[i]), 0);
+	char *got = mh_read("h.tsv", NULL), *at = strchr(got, '\n');
+	assert_memory_equal(at, "\ntcp 10.0.0.7:1000 ", 19);
+	at = strchr(at + 1, '\n');
+	assert_memory_equal(at, "\ntcp 10.0.0.8:1000 ", 19);
+	test_free(got);
+	assert_int_equal(mh[0].m->merge(mh[0].self, mh[1].self), 0);
+	mh_report_free(&mh[0]);
+	mh_report(&mh[0]);
+	assert_int_equal(mh_u64(&mh[0], "hosts"), 2);
+	assert_int_equal(mh_u64(&mh[0], "transactions"), 3);
+	assert_int_equal(mh_u64(&mh[0], "status.204"), 3);
+	for (int i = 0; i < 2; i++)
+		mh_free(&mh[i]);
+	mh_dir_remove();
+}
+
 static void test_bad_arguments(void **state)
 {
 	static const char *const bad[][2] = { { "hold=x" }, { "hold=-1" }, { "out=" }, { "out=/nonexistent/x" } };
@@ -457,6 +497,7 @@ int main(void)
 
 		cmocka_unit_test(test_not_http),
 		cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_two_instances),
 		cmocka_unit_test(test_bad_arguments),
 	};
 

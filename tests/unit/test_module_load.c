@@ -118,6 +118,64 @@ static void test_no_module(void **state)
 	unsetenv("FLOWOS_MODULE_PATH");
 }
 
+/* A module that says that its struct has `size` bytes, under another name. */
+static void put_sized(const char *name, uint32_t size)
+{
+	const struct fos_module *m;
+	const uint32_t head[2] = { FOS_MODULE_ABI, sizeof(struct fos_module) };
+	char path[160], err[512], *bytes = NULL;
+	size_t n = 0, at, found = 0;
+
+	assert_int_equal(load("template", &m, err), 0);
+	snprintf(path, sizeof(path), "%s/template.so", FLOWOS_MODULE_DIR);
+	FILE *in = fopen(path, "rb"), *mem = open_memstream(&bytes, &n);
+
+	assert_non_null(in);
+	assert_non_null(mem);
+	for (int c; (c = fgetc(in)) != EOF;)
+		fputc(c, mem);
+	fclose(in);
+	fclose(mem);
+	for (at = 0; at + sizeof(head) <= n; at += 8) {
+		if (memcmp(bytes + at, head, sizeof(head)) != 0)
+			continue;
+		memcpy(bytes + at + 4, &size, sizeof(size));
+		found++;
+	}
+	assert_int_equal(found, 1);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	FILE *out = fopen(path, "wb");
+
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes, 1, n, out), n);
+	fclose(out);
+	free(bytes);
+}
+
+/* A module that was compiled before members were added has NULL there; a shorter one, or a longer one, is none. */
+static void test_older(void **state)
+{
+	const struct fos_module *m, *again;
+	char err[512];
+
+	(void)state;
+	setenv("FLOWOS_MODULE_PATH", dir, 1);
+	put_sized("older.so", (uint32_t)FOS_MODULE_SIZE_MIN);
+	put_sized("short.so", (uint32_t)FOS_MODULE_SIZE_MIN - 8);
+	put_sized("long.so", sizeof(struct fos_module) + 8);
+	if (load("older", &m, err))
+		fail_msg("%s", err);
+	assert_string_equal(m->name, "template");
+	assert_non_null(m->stream_data);
+	assert_null(m->merge);
+	assert_int_equal(load("older", &again, err), 0);
+	assert_ptr_equal(m, again);
+	assert_int_equal(load("short", &m, err), -EINVAL);
+	assert_int_equal(load("long", &m, err), -EINVAL);
+	assert_non_null(strstr(err, "another version"));
+	unsetenv("FLOWOS_MODULE_PATH");
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -127,7 +185,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	static const char *const names[] = { "text.so", "count.so", "dangling.so", "maths.so" };
+	static const char *const names[] = { "text.so",  "count.so", "dangling.so", "maths.so",
+		                             "older.so", "short.so", "long.so" };
 	char path[160];
 
 	(void)state;
@@ -141,7 +200,8 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_shipped), cmocka_unit_test(test_refused),
-		                            cmocka_unit_test(test_path), cmocka_unit_test(test_no_module) };
+		                            cmocka_unit_test(test_path), cmocka_unit_test(test_no_module),
+		                            cmocka_unit_test(test_older) };
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

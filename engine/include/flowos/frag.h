@@ -41,6 +41,8 @@ struct fos_frag_stats {
 	uint64_t waiting, waiting_peak;       /* what max_datagrams bounds */
 };
 
+void fos_frag_defaults(struct fos_frag_config *cfg); /* fills in what is 0, but for the seed */
+
 /* Returns 0 or -ENOMEM. NULL config: the defaults. */
 int fos_frag_create(const struct fos_frag_config *cfg, struct fos_frag_table **out);
 void fos_frag_destroy(struct fos_frag_table *t); /* NULL is no table */

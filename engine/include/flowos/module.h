@@ -4,7 +4,9 @@
  * nothing but public headers. modules/template.c explains it step by step.
  *
  * Threads: an instance (what `open` made) belongs to one worker; its callbacks never run at the same time. With more
- * workers there are more instances, and their reports are added up by key.
+ * workers there are more instances, each in a thread of its own; all of a session goes to the same one. When all have
+ * finished, `merge` adds them up in one, which reports. Instances that write to the same file must leave there what one
+ * alone would have left.
  * Ownership: packets, spans and pointers are lent for the duration of a callback. Callbacks may not block.
  */
 #ifndef FLOWOS_MODULE_H
@@ -91,7 +93,15 @@ struct fos_module {
 
 	/* Every session's end, after its streams were closed. */
 	void (*session_close)(void *self, struct fos_session *s);
+
+	/* Adds what `other`, an instance with the same arguments, has found to `self`. Both have finished; `self` is asked for
+	 * the report afterwards, `other` only closed. Nothing may depend on which sessions were whose. Returns 0 or a
+	 * negative errno. NULL: the module runs with one worker only. */
+	int (*merge)(void *self, void *other);
 };
+
+/* What `size` was before the first member that was added. */
+#define FOS_MODULE_SIZE_MIN offsetof(struct fos_module, merge)
 
 /* Goes once into each module, outside functions: FOS_MODULE(.name = "x", .open = x_open, ...) */
 #define FOS_MODULE(...)                                                                                                \

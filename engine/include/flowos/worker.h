@@ -46,6 +46,11 @@ struct fos_worker_config {
 	/* Called for every held run of bytes when it is delivered: how long it waited for a hole. May be NULL. */
 	void (*hol_wait)(void *arg, uint64_t wait_ns, uint32_t bytes);
 	void *hol_wait_arg;
+
+	/* Called when a session begins (change 1) or ends (-1). `packet`: the number of the packet with which it did, of those
+	 * that this worker got, from 1; 0: it ended with a batch, or with the run. May be NULL. */
+	void (*session_count)(void *arg, uint64_t packet, int change);
+	void *session_count_arg;
 };
 
 /* When there are max_sessions, one more ends another. If more than a quarter of them are half-open, it is one of these: no
@@ -101,6 +106,11 @@ int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const 
  * goes on). */
 int fos_worker_run(struct fos_worker *w, struct fos_batch *b);
 
+/* The same for a worker that gets a share of the packets: time is also what the others are. `clock_ns`, where not NULL, says for
+ * each packet what time it is when it comes (the greatest time stamp of all packets until then), and b->now_ns what time it is
+ * behind the batch, which may have no packets: then time passes. */
+int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t *clock_ns);
+
 /* Ends every session, with `why` where no FIN or RST says otherwise. More batches may follow: they make new ones. */
 void fos_worker_end(struct fos_worker *w, enum fos_end why);
 
@@ -114,5 +124,21 @@ void fos_worker_settings(const struct fos_worker *w, struct fos_worker_config *c
 
 /* The reports of the module instances: one object each, keyed by name (a name that is there already gets "#2", ...). */
 void fos_worker_report(const struct fos_worker *w, struct fos_report *r);
+
+/* --- more than one: each has its thread; these are for one thread, when nobody runs them ------------------------------- */
+
+/* Fills in the defaults and makes of them the share that each of `workers` has: of cap_total_bytes, max_sessions, fragments'
+ * max_datagrams and max_bytes, which count for all of them together. What counts per direction stays. */
+void fos_worker_config_share(struct fos_worker_config *cfg, uint32_t workers);
+
+/* Can what its modules find be added up? 0, or -ENOTSUP with a line that names the first one that cannot. */
+int fos_worker_mergeable(const struct fos_worker *w, char *err, size_t errlen);
+
+/* Adds what the modules of `other` have found to those of `w`; both have finished, and have the same flows and modules.
+ * Returns 0 or a negative errno with a line in err. */
+int fos_worker_merge(struct fos_worker *w, struct fos_worker *other, char *err, size_t errlen);
+
+/* Adds all counters. Of peaks that is a bound: the greatest number of all workers together may have been less. */
+void fos_worker_stats_add(struct fos_worker_stats *sum, const struct fos_worker_stats *st);
 
 #endif
