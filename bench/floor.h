@@ -73,7 +73,9 @@ static inline uint64_t bench_floor_hash(const struct bench_floor_key *k)
 {
 	unsigned __int128 m = (unsigned __int128)(k->low ^ 0x9e3779b97f4a7c15u) * (k->high ^ 0xd6e8feb86659fd93u);
 
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
+	uint64_t h = (uint64_t)m ^ (uint64_t)(m >> 64);
+
+	return h ^ h >> 32;
 }
 
 static inline void bench_floor_look_up(struct bench_floor *f, const struct bench_floor_key *key, uint64_t hash)
@@ -125,35 +127,52 @@ static inline uint64_t bench_floor_sum(const uint8_t *p, size_t len)
 	return sum + le64toh(word);
 }
 
-/* One packet: headers at `p`, of which `len` bytes are there; the payload follows them, or where `ext` is not NULL lies
- * there. The mode is a constant where this is called, and what it does not need is left out. */
+/* Where the payload of a packet lies that is TCP over IPv4 over Ethernet, and how long it is; `headers`, which are at `p`,
+ * of which `len` bytes are there, end before it, or with them where `ext` is not NULL. NULL: no such packet. */
+static inline const uint8_t *bench_floor_payload(const uint8_t *p, size_t len, const uint8_t *ext, size_t ext_len,
+                                                 size_t *payload)
+{
+	enum { ETHERNET = 14, IPV4 = 20, TCP = 20 };
+	uint16_t total;
+	size_t ihl, headers, end;
+
+	if (len < ETHERNET + IPV4 + TCP || p[12] != 0x08 || p[13] != 0 || p[23] != 6)
+		return NULL;
+	ihl = (size_t)(p[ETHERNET] & 15) * 4;
+	if (ihl < IPV4 || ETHERNET + ihl + TCP > len)
+		return NULL;
+	memcpy(&total, p + ETHERNET + 2, 2);
+	headers = ETHERNET + ihl + (size_t)(p[ETHERNET + ihl + 12] >> 4) * 4;
+	end = ETHERNET + be16toh(total);
+	end = end < len + ext_len ? end : len + ext_len;
+	*payload = end > headers ? end - headers : 0;
+	return ext ? ext : p + (headers < len ? headers : len);
+}
+
+/* One packet, in the pieces of bench_floor_payload(). The mode is a constant where this is called, and what it does not
+ * need is left out. */
 static inline __attribute__((always_inline)) void bench_floor_packet(struct bench_floor *f, enum bench_floor_mode mode,
                                                                      const uint8_t *p, size_t len, const uint8_t *ext,
                                                                      size_t ext_len)
 {
-	enum { ETHERNET = 14, IPV4 = 20, TCP = 20 };
+	size_t payload;
+	const uint8_t *data = bench_floor_payload(p, len, ext, ext_len, &payload);
 	uint32_t from, to;
-	uint16_t ports[2], total;
-	size_t ihl, headers, payload;
+	uint16_t ports[2];
 
 	f->packets++;
-	if (len < ETHERNET + IPV4 + TCP || p[12] != 0x08 || p[13] != 0 || p[23] != 6) {
+	if (!data) {
 		f->other++;
 		return;
 	}
-	ihl = (size_t)(p[ETHERNET] & 15) * 4;
-	if (mode == BENCH_FLOOR_HEADERS) { /* one byte of each header; all lie within two cache lines */
-		f->mix += p[ETHERNET + 1] + p[ETHERNET + IPV4 + 13];
+	if (mode == BENCH_FLOOR_HEADERS) {
+		f->mix += payload;
 		return;
 	}
-	memcpy(&from, p + ETHERNET + 12, 4);
-	memcpy(&to, p + ETHERNET + 16, 4);
-	memcpy(&total, p + ETHERNET + 2, 2);
-	if (ihl < IPV4 || ETHERNET + ihl + TCP > len) {
-		f->other++;
-		return;
-	}
-	memcpy(ports, p + ETHERNET + ihl, 4);
+	f->payload_bytes += payload;
+	memcpy(&from, p + 26, 4);
+	memcpy(&to, p + 30, 4);
+	memcpy(ports, p + 14 + (size_t)(p[14] & 15) * 4, 4);
 
 	uint64_t a = (uint64_t)from << 16 | ports[0], b = (uint64_t)to << 16 | ports[1];
 	struct bench_floor_key key = { a < b ? a : b, a < b ? b : a };
@@ -161,11 +180,6 @@ static inline __attribute__((always_inline)) void bench_floor_packet(struct benc
 
 	key.low |= (uint64_t)1 << 48;
 	hash = bench_floor_hash(&key);
-	headers = ETHERNET + ihl + (size_t)(p[ETHERNET + ihl + 12] >> 4) * 4;
-	payload = ETHERNET + be16toh(total);
-	payload = payload < len + ext_len ? payload : len + ext_len;
-	payload = payload > headers ? payload - headers : 0;
-	f->payload_bytes += payload;
 	if (mode == BENCH_FLOOR_HASH) {
 		f->mix += hash;
 		return;
@@ -180,7 +194,7 @@ static inline __attribute__((always_inline)) void bench_floor_packet(struct benc
 			bench_floor_flush(f);
 	}
 	if (mode == BENCH_FLOOR_SUM && payload)
-		f->sum += bench_floor_sum(ext ? ext : p + headers, payload);
+		f->sum += bench_floor_sum(data, payload);
 }
 
 #endif

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL /* as the module digest has it */
+#include <xxhash.h>
+
 #include "floor.h"
 #include "measure.h"
 #include "peer_abi.h"
@@ -19,7 +22,7 @@
 
 static const enum bench_floor_mode floor_mode[] = { BENCH_FLOOR_HEADERS, BENCH_FLOOR_HASH, BENCH_FLOOR_SUM };
 static const char *const floor_name[] = { "floor: headers", "floor: hash", "floor: sum" };
-enum { FLOORS = sizeof(floor_mode) / sizeof(floor_mode[0]) };
+enum { FLOORS = sizeof(floor_mode) / sizeof(floor_mode[0]), HASH = FLOORS, NIDS };
 
 static const struct bench_peer_abi *try_folder(const char *folder, size_t len)
 {
@@ -74,12 +77,12 @@ static const struct bench_peer_abi *loaded(void)
 
 unsigned bench_peer_count(void)
 {
-	return FLOORS + (loaded() ? 1 : 0);
+	return NIDS + (loaded() ? 1 : 0);
 }
 
 const char *bench_peer_name(unsigned peer)
 {
-	return peer < FLOORS ? floor_name[peer] : loaded()->name;
+	return peer < FLOORS ? floor_name[peer] : peer == HASH ? "plain: xxh3" : loaded()->name;
 }
 
 static inline __attribute__((always_inline)) void walk(struct bench_floor *b, const struct fos_frames *f,
@@ -141,6 +144,25 @@ static int floor_pass(enum bench_floor_mode mode, const struct fos_frames *f, ui
 	return 0;
 }
 
+/* XXH3 of 128 bits over every payload, one after the other, and nothing else. */
+static void hash_pass(const struct fos_frames *f, struct bench_peer_pass *out)
+{
+	uint64_t start = bench_now_ns(), mix = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct fos_frame *v = &f->v[i];
+		size_t len;
+		const uint8_t *data = bench_floor_payload(v->data, v->len, v->ext, v->ext_len, &len);
+
+		if (!data || !len)
+			continue;
+		mix += XXH3_128bits(data, len).low64;
+		out->bytes += len;
+	}
+	out->seconds = (double)(bench_now_ns() - start) / 1e9;
+	out->sum = mix;
+}
+
 int bench_peer_pass(unsigned peer, const struct fos_frames *f, const struct bench_peer_team *team, uint64_t flows,
                     struct bench_peer_pass *out, char *err, size_t errlen)
 {
@@ -157,6 +179,10 @@ int bench_peer_pass(unsigned peer, const struct fos_frames *f, const struct benc
 		if (rc)
 			snprintf(err, errlen, "%s: %s", floor_name[peer], strerror(-rc));
 		return rc;
+	}
+	if (peer == HASH) {
+		hash_pass(f, out);
+		return 0;
 	}
 	rc = abi->open(f->v, f->n, flows, &self, err, errlen);
 	if (rc)

@@ -13,10 +13,10 @@
 #include "lanes.h"
 #include "threads.h"
 
-enum { BENCH_PEERS_MAX = 4 };
+enum { BENCH_PEERS_MAX = 5 };
 
 /* How many there are here, and what they are called: the floors first, "floor: headers", "floor: hash" and "floor: sum",
- * then "libnids". The first call looks for it. */
+ * then "plain: xxh3", a pass of XXH3-128 over every payload, then "libnids". The first call looks for it. */
 unsigned bench_peer_count(void);
 const char *bench_peer_name(unsigned peer);
 
@@ -25,7 +25,7 @@ int bench_peer_flows(const struct fos_frames *f, uint64_t *flows);
 
 struct bench_peer_pass {
 	double seconds;      /* of all frames; tables are made before and freed after */
-	uint64_t bytes, sum; /* payload taken; floors that do not sum have sum 0 */
+	uint64_t bytes, sum; /* payload taken; the sum of its words, 0 for floors that do not sum, of hashes for xxh3 */
 };
 
 /* Who goes through the frames: a thread a lane, on these CPUs in turn (NULL: not pinned). Without lanes, or NULL: the caller. */

@@ -21,6 +21,7 @@ import compare  # noqa: E402
 import study  # noqa: E402
 import study_figures  # noqa: E402
 import study_points  # noqa: E402
+import targets  # noqa: E402
 import traces  # noqa: E402
 
 STUDY = os.path.join(common.TOP, "bench", "study.py")
@@ -180,6 +181,23 @@ class Figures(unittest.TestCase):
             if colour != study_figures.GREY:
                 self.assertEqual([point[:2] for point in points][0], (0.0, 1.0))
                 self.assertAlmostEqual(points[-1][1], 0.5)
+
+
+class Targets(unittest.TestCase):
+    def test_line(self):
+        self.assertTrue(targets.line("x", 0.9, [95, 96, 94], [100, 101, 99])["met"])
+        missed = targets.line("x", 0.9, [85, 86, 84], [100, 101, 99])
+        self.assertFalse(missed["met"])
+        self.assertAlmostEqual(missed["ratio"], 0.85)
+        self.assertLessEqual(missed["ci95"][0], 0.85)
+
+    def test_run(self):
+        args = targets.argparse.Namespace(bin=common.BIN, repeat=3)
+        found = list(targets.disorder(args, "reorder", ["5%", "20%,depth=9"], [0, 99], "sessions=20,bytes=20000"))
+        self.assertEqual([f["what"] for f in found], ["reorder 5% against none", "reorder 20%,depth=9 against none"])
+        self.assertEqual([f["met"] for f in found], [True, False])
+        with self.assertRaises(targets.Missing):
+            targets.runs(args, "--gen", "nonsense")
 
 
 class WholeProcesses(unittest.TestCase):
