@@ -98,9 +98,13 @@ static void count_out(struct fos__held *h, struct fos__origin *o)
 		h->kept -= o->bytes;
 }
 
+/* What is compared first of the pieces that a segment may overlap: of so many of them. */
+enum { FETCHED = 3 };
+
 void fos__held_fetch(struct fos__fetch *f, unsigned n)
 {
-	const struct fos__origin *o[2 * FOS_BATCH_MAX];
+	const struct fos__origin *o[FETCHED * FOS_BATCH_MAX];
+	uint64_t at[FETCHED * FOS_BATCH_MAX];
 	struct fos__cursor c[FOS_BATCH_MAX];
 
 	for (unsigned i = 0; i < n; i++) {
@@ -111,19 +115,18 @@ void fos__held_fetch(struct fos__fetch *f, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (f[i].held)
 			c[i] = fos__pieces_fetch_place(f[i].leaf, f[i].pos);
-	for (unsigned i = 0; i < n; i++) {
-		o[2 * i] = o[2 * i + 1] = NULL;
-		if (!f[i].held)
-			continue;
-		o[2 * i] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
-		c[i].i++;
-		o[2 * i + 1] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
+	for (unsigned i = 0, k = 0; i < n; i++) {
+		for (unsigned last = k + FETCHED; k < last; k++, c[i].i++) {
+			o[k] = f[i].held ? fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to) : NULL;
+			if (o[k])
+				at[k] = fos__cursor_from(c[i]);
+		}
 	}
-	for (unsigned i = 0; i < 2 * n; i++) {
-		uint64_t pos = f[i / 2].pos;
+	for (unsigned k = 0; k < FETCHED * n; k++) {
+		uint64_t pos = f[k / FETCHED].pos;
 
-		if (o[i])
-			__builtin_prefetch(pos > o[i]->o_from ? fos__piece_data(o[i], pos) : o[i]->data);
+		if (o[k])
+			__builtin_prefetch(fos__piece_data(o[k], pos > at[k] ? pos : at[k]));
 	}
 }
 
