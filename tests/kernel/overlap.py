@@ -36,6 +36,8 @@ def arguments():
     options = parser.parse_args()
     if options.plot and os.path.splitext(options.plot)[1] not in (".svg", ".png"):
         parser.error(f"--plot {options.plot}: the name must end in .svg or .png")
+    if options.plot and not os.access(os.path.dirname(os.path.abspath(options.plot)), os.W_OK | os.X_OK):
+        parser.error(f"--plot {options.plot}: there is no such folder, or it cannot be written to")
     return options
 
 
