@@ -163,6 +163,9 @@ if __name__ == "__main__":
     except measure.CannotRun as why:
         print(f"overlap.py: {why}", file=sys.stderr)
         sys.exit(measure.SKIPPED)
+    except KeyboardInterrupt:
+        print("overlap.py: interrupted", file=sys.stderr)
+        sys.exit(130)
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as why:
         print(f"overlap.py: {why}", file=sys.stderr)
         sys.exit(2)
