@@ -106,6 +106,7 @@ void fos__held_fetch(struct fos__fetch *f, unsigned n)
 	const struct fos__origin *o[FETCHED * FOS_BATCH_MAX];
 	uint64_t at[FETCHED * FOS_BATCH_MAX];
 	struct fos__cursor c[FOS_BATCH_MAX];
+	unsigned m = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		f[i].leaf = f[i].held ? fos__pieces_fetch_leaf(&f[i].held->pieces, f[i].pos) : NULL;
@@ -115,19 +116,20 @@ void fos__held_fetch(struct fos__fetch *f, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (f[i].held)
 			c[i] = fos__pieces_fetch_place(f[i].leaf, f[i].pos);
-	for (unsigned i = 0, k = 0; i < n; i++) {
-		for (unsigned last = k + FETCHED; k < last; k++, c[i].i++) {
-			o[k] = f[i].held ? fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to) : NULL;
-			if (o[k])
-				at[k] = fos__cursor_from(c[i]);
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned k = 0; f[i].held && k < FETCHED; k++, c[i].i++) {
+			o[m] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
+			if (!o[m] && k)
+				break;
+			if (!o[m])
+				continue; /* the first may lie before the segment */
+			at[m] = fos__cursor_from(c[i]);
+			at[m] = at[m] > f[i].pos ? at[m] : f[i].pos;
+			m++;
 		}
 	}
-	for (unsigned k = 0; k < FETCHED * n; k++) {
-		uint64_t pos = f[k / FETCHED].pos;
-
-		if (o[k])
-			__builtin_prefetch(fos__piece_data(o[k], pos > at[k] ? pos : at[k]));
-	}
+	for (unsigned i = 0; i < m; i++)
+		__builtin_prefetch(fos__piece_data(o[i], at[i]));
 }
 
 /* The position from which a held segment counts against others. */
