@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <flowos/gen.h>
-#include <flowos/outfile.h>
 #include <flowos/scale.h>
 
+#include "cli.h"
 #include "extras.h"
 #include "machine.h"
 #include "measure.h"
@@ -57,23 +56,6 @@ static void say(struct campaign *c, const char *what, const char *text)
 	fprintf(stderr, "flowos-bench: %s%s%s\n", what, *what && *text ? ": " : "", text);
 }
 
-/* Can it be written? What exists and is no regular file is not opened twice: who reads a pipe would see its end. */
-static int check_output(const char *path)
-{
-	struct fos_outfile *f;
-	struct stat st;
-	int rc;
-
-	if (strcmp(path, "-") == 0)
-		return 0;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : access(path, W_OK) ? -errno : 0;
-	rc = fos_outfile_open(path, &f);
-	if (rc == 0)
-		fos_outfile_abort(f);
-	return rc;
-}
-
 /* A folder for streams is new or empty. */
 static int check_folder(const char *path)
 {
@@ -96,7 +78,7 @@ static int check_outputs(struct campaign *c)
 	int rc;
 
 	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		rc = path[i] ? check_output(path[i]) : 0;
+		rc = path[i] ? cli_can_write(path[i]) : 0;
 		if (rc)
 			return bench_opts_fail("%s: %s", path[i], strerror(-rc));
 	}

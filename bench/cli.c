@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <flowos/outfile.h>
 
@@ -140,6 +142,43 @@ void cli_signals(void)
 	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
 		if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 			signal(ending[i], end_by_signal);
+}
+
+/* What exists and is no regular file is not opened twice: who reads a pipe would see its end. */
+int cli_can_write(const char *path)
+{
+	struct fos_outfile *f;
+	struct stat st;
+	int rc;
+
+	if (strcmp(path, "-") == 0)
+		return 0;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : access(path, W_OK) ? -errno : 0;
+	rc = fos_outfile_open(path, &f);
+	if (rc == 0)
+		fos_outfile_abort(f);
+	return rc;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && S_ISREG(x.st_mode) && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+int cli_output(const struct cli_program *p, const char *path, const char *const *read, size_t n)
+{
+	int rc = path ? cli_can_write(path) : 0;
+
+	if (rc)
+		return cli_fail(p, "%s: %s", path, strerror(-rc));
+	for (size_t i = 0; path && i < n; i++)
+		if (read[i] && same_file(path, read[i]))
+			return cli_fail(p, "%s is read: it would be written over", path);
+	return -1;
 }
 
 int cli_fail(const struct cli_program *p, const char *format, ...)

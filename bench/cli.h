@@ -44,6 +44,13 @@ int cli_parse(const struct cli_program *p, int argc, char **argv, int *first);
  * program (SIGINT, SIGTERM, SIGHUP) ends it without leaving temporary files. First thing in main(). */
 void cli_signals(void);
 
+/* Can it be written? "-" always; of what exists and is no regular file only the permissions count. 0 or a negative errno. */
+int cli_can_write(const char *path);
+
+/* What cannot be written at the end had better not be begun, and what is read is not to be written over: -1 to go on, or CLI_CANNOT
+ * with a line on stderr. `path` NULL: nothing is written; `read` are n paths of files that are read, of which each may be NULL. */
+int cli_output(const struct cli_program *p, const char *path, const char *const *read, size_t n);
+
 /* "NAME: text" on stderr, one line; returns CLI_CANNOT. */
 int cli_fail(const struct cli_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "golden_case.h"
 #include "golden_engine.h"
+#include "golden_junit.h"
 
 struct golden_cmd {
 	struct cli_program program;
@@ -29,6 +30,11 @@ struct golden_cmd {
 /* Parses the options that all commands share, with those of c->program.options. Returns as cli_parse() does; c->spec is to be freed
  * in any case. */
 int golden_cmd_start(struct golden_cmd *c, int argc, char **argv, int *first);
+
+/* Where the XML goes to standard output ("-"), all that is printed before it goes to standard error: golden_cmd_aside() before the
+ * first line, golden_cmd_write_junit() instead of golden_junit_write(). */
+void golden_cmd_aside(const char *junit);
+int golden_cmd_write_junit(const struct golden_junit *j, const char *suite, const char *junit);
 
 /* Each gets argv from the command's name on. */
 int golden_cmd_record(int argc, char **argv);

@@ -88,7 +88,7 @@ static const struct cli_option options[] = {
 	  "packets may come among those of another use of their addresses and ports (default: not)", 0 },
 	{ "keep", "FILE",
 	  "the packets of the first case that differs (of --case: in any case), as pcapng with comments", 0 },
-	{ "junit", "FILE", "the results as JUnit XML", 0 },
+	{ "junit", "FILE", "the results as JUnit XML; with - nothing else is on standard output", 0 },
 	{ "force", NULL, "compare although the golden file was made from another trace", 0 },
 	{ "engine", "CMD", "another engine under test: CMD turns the capture {} into golden lines", 0 },
 	{ "engine-timeout", "T", "how long CMD may take (default 60s)", 0 },
@@ -133,6 +133,10 @@ static int run(struct metamorph *m, int operands, char **operand)
 	char err[1024];
 	int rc, status;
 
+	if ((status = cli_output(&m->program, m->junit, (const char *const *)operand, (size_t)operands)) >= 0 ||
+	    (status = cli_output(&m->program, s->keep, (const char *const *)operand, (size_t)operands)) >= 0)
+		return status;
+	golden_cmd_aside(m->junit);
 	if (m->folder)
 		rc = meta_suite_folder(s, m->folder, err, sizeof(err));
 	else if ((rc = meta_suite_trace(s, operand[0], operands > 1 ? operand[1] : NULL)))
@@ -144,7 +148,7 @@ static int run(struct metamorph *m, int operands, char **operand)
 	if (rc == 0)
 		meta_suite_print(s, m->folder ? m->folder : operand[0]);
 	if (rc == 0 && m->junit) {
-		rc = golden_junit_write(&s->junit, m->folder ? m->folder : operand[0], m->junit);
+		rc = golden_cmd_write_junit(&s->junit, m->folder ? m->folder : operand[0], m->junit);
 		if (rc)
 			status = cli_fail(&m->program, "%s: %s", m->junit, strerror(-rc));
 	}
@@ -159,6 +163,8 @@ static const char *usage(const struct metamorph *m, int operands)
 		return "--suite takes no TRACE; see --help";
 	if (!m->folder && (operands < 1 || operands > 2))
 		return "needs TRACE, and may have GOLDEN; or --suite DIR; see --help";
+	if (m->suite.cases == 0)
+		return "--cases 0: there is nothing to do";
 	if (m->folder && m->suite.one)
 		return "--case: of one trace only";
 	if (m->given.opts.stages)

@@ -31,7 +31,11 @@ static int record_trace(struct golden_cmd *c, const char *trace)
 {
 	struct golden_case k;
 	char err[1024], *path = NULL;
-	int rc = golden_case_open(&k, trace, NULL, &c->given, NULL, NULL, err, sizeof(err));
+	int rc = cli_output(&c->program, c->output, &trace, 1);
+
+	if (rc >= 0)
+		return rc;
+	rc = golden_case_open(&k, trace, NULL, &c->given, NULL, NULL, err, sizeof(err));
 
 	if (rc)
 		return cli_fail(&c->program, "%s", err);

@@ -148,6 +148,17 @@ static int start_model(struct shrink_cmd *m)
 	return -1;
 }
 
+static int check_outputs(const struct shrink_cmd *m, const char *trace, const char *golden)
+{
+	const char *const read[] = { trace, golden, m->c.spec.decisions_in };
+	const char *const written[] = { m->c.output, m->golden_path, m->unimpaired, m->decisions_path };
+	int rc = -1;
+
+	for (size_t i = 0; rc < 0 && i < (m->unimpaired ? 4 : 2); i++)
+		rc = cli_output(&m->c.program, written[i], read, 3);
+	return rc;
+}
+
 static int load(struct shrink_cmd *m, const char *path, const char *golden)
 {
 	char err[1024];
@@ -195,8 +206,8 @@ static void set_up(struct shrink_cmd *m)
 	m->ask.view.totals = o->hold_cap != 0;
 }
 
-/* Does it fail at all? -1 or an exit status. */
-static int first_run(struct shrink_cmd *m)
+/* Asks once, and sets what must stay. -1 or an exit status. */
+static int ask_first(struct shrink_cmd *m)
 {
 	struct shrink_run r;
 
@@ -206,6 +217,43 @@ static int first_run(struct shrink_cmd *m)
 	m->ask.like = r.found;
 	shrink_run_free(&r);
 	bench_progress_clear(&m->progress);
+	return -1;
+}
+
+/* The model says the same of these very packets. Does FILE? Where it does not, and nothing was lost or changed, the order alone
+ * makes the difference, and the engine's run without the decisions is the reference. -1 or an exit status. */
+static int ask_file(struct shrink_cmd *m, const char *golden)
+{
+	struct golden_outcome found = { .holds = true };
+	char err[1024];
+
+	if (golden && !m->c.engine.command && golden_case_verify(&m->kase, &m->c.spec, &found, err, sizeof(err)))
+		return cli_fail(&m->c.program, "%s", err);
+	if (found.holds)
+		return -1;
+	if (!fos_impair_spec_active(&m->c.spec) || !fos_impair_spec_lossless(&m->c.spec) || !m->kase.clean_found.holds)
+		return cli_fail(&m->c.program,
+		                "nothing to shrink: of these packets the model says what the engine says; "
+		                "it is %s that says otherwise",
+		                golden);
+	fprintf(
+	    stderr,
+	    "%s: of these packets the model says what the engine says; the reference is the run without decisions\n",
+	    m->c.program.name);
+	bench_model_server_stop(m->ask.model);
+	m->ask.model = NULL;
+	return ask_first(m);
+}
+
+/* Does it fail at all? -1 or an exit status. */
+static int first_run(struct shrink_cmd *m, const char *golden)
+{
+	int rc = ask_first(m);
+
+	if (rc < 0 && m->ask.like.kind == SHRINK_HOLDS && m->ask.model)
+		rc = ask_file(m, golden);
+	if (rc >= 0)
+		return rc;
 	if (m->ask.like.kind == SHRINK_HOLDS)
 		return cli_fail(&m->c.program, "nothing fails here: there is nothing to shrink");
 	printf("fails: %s (%s)\n", m->ask.like.text, shrink_kind_text(m->ask.like.kind));
@@ -297,14 +345,16 @@ static int shrink_trace(struct shrink_cmd *m, const char *path, const char *gold
 	if (asprintf(&m->golden_path, "%s%s", m->golden ? m->golden : m->c.output, m->golden ? "" : ".golden") < 0 ||
 	    asprintf(&m->decisions_path, "%s.decisions", m->unimpaired ? m->unimpaired : "") < 0)
 		return cli_fail(&m->c.program, "no memory");
-	rc = load(m, path, golden);
+	rc = check_outputs(m, path, golden);
+	if (rc < 0)
+		rc = load(m, path, golden);
 	if (rc < 0)
 		rc = start_model(m);
 	if (rc >= 0)
 		return rc;
 	set_up(m);
 	was = amount_of(&m->shrink.now, &m->packets);
-	rc = first_run(m);
+	rc = first_run(m, golden);
 	if (rc >= 0)
 		return rc;
 	sigaction(SIGINT, &act, &before);
@@ -354,8 +404,9 @@ static const char about[] =
     "Runs TRACE, impaired if asked, and takes packets, bytes and decisions away as long as the first difference\n"
     "stays: one of the same kind in the same stream. What is left is TCP: sequence space closes up, and\n"
     "acknowledgements, lengths and checksums follow. FILE, TRACE's golden file, says the engine's options, as for\n"
-    "verify. The reference is the model (tests/model); where it is not here, the engine's own run without the\n"
-    "decisions. SIGINT ends the search, and the smallest so far is written.\n"
+    "verify. The reference is the model (tests/model); where it is not here, or says the same while FILE does not\n"
+    "hold, so that the order alone decides, the engine's own run without the decisions. SIGINT ends the\n"
+    "search, and the smallest so far is written.\n"
     "Exit status 0: written; 2: nothing fails here, or it could not run.";
 
 int golden_cmd_shrink(int argc, char **argv)

@@ -21,6 +21,10 @@ static int verify_all(struct golden_cmd *c, char **operand)
 	char err[1024];
 	int rc, status;
 
+	status = cli_output(&c->program, c->junit, (const char *const *)operand, c->suite ? 0 : 2);
+	if (status >= 0)
+		return status;
+	golden_cmd_aside(c->junit);
 	s.impaired = fos_impair_spec_active(&c->spec);
 	s.first_seed = c->seeds ? c->first_seed : c->spec.seed;
 	s.last_seed = c->seeds ? c->last_seed : c->spec.seed;
@@ -47,7 +51,7 @@ static int verify_all(struct golden_cmd *c, char **operand)
 		printf(")\n");
 	}
 	if (rc == 0 && c->junit) {
-		rc = golden_junit_write(&s.junit, c->suite ? c->suite : operand[0], c->junit);
+		rc = golden_cmd_write_junit(&s.junit, c->suite ? c->suite : operand[0], c->junit);
 		if (rc)
 			status = cli_fail(&c->program, "%s: %s", c->junit, strerror(-rc));
 	}
@@ -58,7 +62,7 @@ static int verify_all(struct golden_cmd *c, char **operand)
 static const struct cli_option verify_options[] = {
 	{ "suite", "DIR", "every TRACE in DIR with a TRACE.golden beside it", 0 },
 	{ "seeds", "FROM-TO", "under each of these seeds (N: 1 to N)", 0 },
-	{ "junit", "FILE", "the results as JUnit XML", 0 },
+	{ "junit", "FILE", "the results as JUnit XML; with - nothing else is on standard output", 0 },
 	{ "force", NULL, "compare although the golden file was made from another trace", 0 },
 	{ "engine", "CMD", "another engine under test: CMD turns the capture {} into golden lines", 0 },
 	{ "engine-timeout", "T", "how long CMD may take (default 60s)", 0 },

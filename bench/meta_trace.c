@@ -300,6 +300,9 @@ static int want_lines(struct meta_trace *t, const struct golden_engine *engine, 
 	if (rc == GOLDEN_ENGINE_DIED)
 		return -EIO;
 	if (rc == 0 && !t->want) {
+		if (engine->command && got.lines == 0 && clean->lines)
+			snprintf(t->differs, sizeof(t->differs), "without any change: not one line of %zu",
+			         clean->lines);
 		rc = copy_lines(t, engine->command ? &got : clean);
 		t->want = &t->own;
 	} else if (rc == 0) {
@@ -313,6 +316,8 @@ static int want_lines(struct meta_trace *t, const struct golden_engine *engine, 
 		bench_golden_diff_free(&d);
 	}
 	bench_golden_free(&got);
+	if (rc)
+		return rc;
 	t->line_conv = malloc((t->want->lines + 1) * sizeof(*t->line_conv));
 	if (!t->line_conv)
 		return -ENOMEM;

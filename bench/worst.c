@@ -45,8 +45,7 @@ static const struct cli_option options[] = {
 static const char more[] =
     "Each case is an attack between packets of innocent sessions. Where it makes sense it has a twin: the same\n"
     "packets in order, or with room for all, or with addresses that nobody chose; the ratio is what a packet costs\n"
-    "beside the twin's, in processor time. growth is what the process' memory grew by. A packet is held before its cap "
-    "is looked at:\n"
+    "beside the twin's, in processor time. growth is what the process' memory grew by.\n"
     "A packet is held before its cap is looked at: 16 KiB beyond a cap of what is held are within it.\n"
     "\n"
     "Exit status: 0 every case holds; 1 memory went beyond a cap, or an innocent stream lacks a byte or has a wrong\n"
@@ -261,6 +260,9 @@ int bench_worst(int argc, char **argv)
 	w.n = choose(&p, argv + first, argc - first, cases);
 	if (w.n == 0)
 		return CLI_CANNOT;
+	if ((rc = cli_output(&p, o.json, NULL, 0)) >= 0 || (rc = cli_output(&p, o.csv, NULL, 0)) >= 0 ||
+	    (rc = cli_output(&p, o.plot, NULL, 0)) >= 0)
+		return rc;
 	r = calloc(w.n, sizeof(*r));
 	if (!r)
 		return cli_fail(&p, "no memory");

@@ -99,10 +99,15 @@ static void count_out(struct fos__held *h, struct fos__origin *o)
 		h->kept -= o->bytes;
 }
 
+/* What is compared first of the pieces that a segment may overlap: of so many of them. */
+enum { FETCHED = 3 };
+
 void fos__held_fetch(struct fos__fetch *f, unsigned n)
 {
-	const struct fos__origin *o[2 * FOS_BATCH_MAX];
+	const struct fos__origin *o[FETCHED * FOS_BATCH_MAX];
+	uint64_t at[FETCHED * FOS_BATCH_MAX];
 	struct fos__cursor c[FOS_BATCH_MAX];
+	unsigned m = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		f[i].leaf = f[i].held ? fos__pieces_fetch_leaf(&f[i].held->pieces, f[i].pos) : NULL;
@@ -113,19 +118,19 @@ void fos__held_fetch(struct fos__fetch *f, unsigned n)
 		if (f[i].held)
 			c[i] = fos__pieces_fetch_place(f[i].leaf, f[i].pos);
 	for (unsigned i = 0; i < n; i++) {
-		o[2 * i] = o[2 * i + 1] = NULL;
-		if (!f[i].held)
-			continue;
-		o[2 * i] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
-		c[i].i++;
-		o[2 * i + 1] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
+		for (unsigned k = 0; f[i].held && k < FETCHED; k++, c[i].i++) {
+			o[m] = fos__pieces_fetch_origin(c[i], f[i].pos, f[i].to);
+			if (!o[m] && k)
+				break;
+			if (!o[m])
+				continue; /* the first may lie before the segment */
+			at[m] = fos__cursor_from(c[i]);
+			at[m] = at[m] > f[i].pos ? at[m] : f[i].pos;
+			m++;
+		}
 	}
-	for (unsigned i = 0; i < 2 * n; i++) {
-		uint64_t pos = f[i / 2].pos;
-
-		if (o[i])
-			__builtin_prefetch(pos > o[i]->o_from ? fos__piece_data(o[i], pos) : o[i]->data);
-	}
+	for (unsigned i = 0; i < m; i++)
+		__builtin_prefetch(fos__piece_data(o[i], at[i]));
 }
 
 /* The position from which a held segment counts against others. */

@@ -32,6 +32,16 @@ static void swap_noted(char *from, char *to)
 	}
 }
 
+void fos_outfile_note(char *name)
+{
+	swap_noted(NULL, name);
+}
+
+void fos_outfile_forget(char *name)
+{
+	swap_noted(name, NULL);
+}
+
 void fos_outfile_cleanup(void)
 {
 	for (size_t i = 0; i < OPEN_MAX_NOTED; i++) {

@@ -11,6 +11,8 @@
 
 static void drop(struct fos__runs *r, struct fos__run *run)
 {
+	if (r->first == run)
+		r->first = fos__runs_tree_beside(run, FOS_RIGHT);
 	if (r->last == run)
 		r->last = fos__runs_tree_beside(run, FOS_LEFT);
 	fos__runs_tree_remove(&r->tree, run);
@@ -27,32 +29,30 @@ static void drop_covered(struct fos__runs *r, struct fos__run *run)
 		drop(r, next);
 }
 
-/* The way down from the root. Returns the run that the segment becomes a part of, or NULL where it stands alone;
- * *inside is set when it adds nothing to that run, *replaces when it begins with it and is longer. */
-static struct fos__run *find(const struct fos__runs *r, uint64_t from, uint64_t to, bool *inside, bool *replaces)
+/* The way down from the root. Returns the run that the segment becomes a part of, or NULL where it stands alone, and then
+ * *parent is the last one on the way; *inside is set when it adds nothing to that run, *replaces when it begins with it and is
+ * longer. */
+static struct fos__run *find(const struct fos__runs *r, uint64_t from, uint64_t to, struct fos__run **parent,
+                             bool *inside, bool *replaces)
 {
 	struct fos__run *run = r->tree.root;
 
-	*inside = *replaces = false;
 	while (run) {
-		if (from < run->from) {
-			run = run->child[FOS_LEFT];
-			continue;
-		}
-		if (from < run->to) {
-			*inside = to <= run->to;
-			*replaces = !*inside && from == run->from;
-			if (*inside || *replaces)
+		size_t right = from >= run->from;
+
+		*parent = run;
+		if (from - run->from <= run->to - run->from) { /* it begins in the run, or where that ends */
+			*inside = from < run->to && to <= run->to;
+			*replaces = from == run->from && to > run->to;
+			if (*inside || *replaces || from == run->to)
 				return run;
-		} else if (from == run->to) {
-			return run;
 		}
-		run = run->child[FOS_RIGHT];
+		run = run->child[right]; /* no branch: where a segment comes is no pattern */
 	}
 	return NULL;
 }
 
-static struct fos__run *add(struct fos__runs *r, uint64_t from, uint64_t to)
+static struct fos__run *add(struct fos__runs *r, uint64_t from, uint64_t to, struct fos__run *parent)
 {
 	struct fos__run *run = malloc(sizeof(*run));
 
@@ -60,7 +60,9 @@ static struct fos__run *add(struct fos__runs *r, uint64_t from, uint64_t to)
 		return NULL;
 	run->from = from;
 	run->to = to;
-	fos__runs_tree_insert(&r->tree, run);
+	fos__runs_tree_insert(&r->tree, run, parent);
+	if (!r->first || from < r->first->from)
+		r->first = run;
 	if (!r->last || from > r->last->from)
 		r->last = run;
 	r->count++;
@@ -69,14 +71,14 @@ static struct fos__run *add(struct fos__runs *r, uint64_t from, uint64_t to)
 
 int fos__runs_place(struct fos__runs *r, uint64_t from, uint64_t to, uint64_t *rank)
 {
-	struct fos__run *run = NULL;
+	struct fos__run *run = NULL, *parent = r->last;
 	bool inside = false, replaces = false;
 
 	*rank = from;
 	if (r->last && from == r->last->to)
 		run = r->last;
 	else if (r->last && from < r->last->to)
-		run = find(r, from, to, &inside, &replaces);
+		run = find(r, from, to, &parent, &inside, &replaces);
 	if (inside) {
 		*rank = FOS_RANK_LOSES;
 		return 0;
@@ -88,7 +90,7 @@ int fos__runs_place(struct fos__runs *r, uint64_t from, uint64_t to, uint64_t *r
 			drop_covered(r, run);
 		return 0;
 	}
-	run = add(r, from, to);
+	run = add(r, from, to, parent);
 	if (!run)
 		return -ENOMEM;
 	drop_covered(r, run);
@@ -97,10 +99,8 @@ int fos__runs_place(struct fos__runs *r, uint64_t from, uint64_t to, uint64_t *r
 
 void fos__runs_pass(struct fos__runs *r, uint64_t next)
 {
-	struct fos__run *first;
-
-	while (r->count && (first = fos__runs_tree_end(&r->tree, FOS_LEFT)) && first->from <= next)
-		drop(r, first);
+	while (r->first && r->first->from <= next)
+		drop(r, r->first);
 }
 
 void fos__runs_clear(struct fos__runs *r)

@@ -15,7 +15,7 @@
 /* Zeroed is empty. */
 struct fos__runs {
 	struct fos__runs_tree tree;
-	struct fos__run *last; /* the one with the greatest `from` */
+	struct fos__run *first, *last; /* those with the least and the greatest `from` */
 	size_t count;
 };
 

@@ -41,15 +41,6 @@ static void rotate(struct fos__runs_tree *t, struct fos__run *down, int side)
 	down->parent = up;
 }
 
-struct fos__run *fos__runs_tree_end(const struct fos__runs_tree *t, int side)
-{
-	struct fos__run *r = t->root;
-
-	while (r && r->child[side])
-		r = r->child[side];
-	return r;
-}
-
 struct fos__run *fos__runs_tree_beside(const struct fos__run *run, int side)
 {
 	struct fos__run *r = run->child[side];
@@ -64,12 +55,8 @@ struct fos__run *fos__runs_tree_beside(const struct fos__run *run, int side)
 	return run->parent;
 }
 
-void fos__runs_tree_insert(struct fos__runs_tree *t, struct fos__run *run)
+void fos__runs_tree_insert(struct fos__runs_tree *t, struct fos__run *run, struct fos__run *parent)
 {
-	struct fos__run *parent = NULL;
-
-	for (struct fos__run *r = t->root; r; r = r->child[run->from > r->from])
-		parent = r;
 	run->parent = parent;
 	run->child[FOS_LEFT] = run->child[FOS_RIGHT] = NULL;
 	run->red = true;

@@ -25,13 +25,11 @@ struct fos__runs_tree {
 	struct fos__run *root;
 };
 
-/* Puts *run in, of which `from` is set; there is none that begins there. */
-void fos__runs_tree_insert(struct fos__runs_tree *t, struct fos__run *run);
+/* Puts *run in, of which `from` is set; there is none that begins there. `parent` is the last one on the way down to where it
+ * belongs; NULL: the tree is empty. */
+void fos__runs_tree_insert(struct fos__runs_tree *t, struct fos__run *run, struct fos__run *parent);
 
 void fos__runs_tree_remove(struct fos__runs_tree *t, struct fos__run *run);
-
-/* The outermost run on a side; NULL: there is none. */
-struct fos__run *fos__runs_tree_end(const struct fos__runs_tree *t, int side);
 
 /* The next one to a side; NULL: there is none. */
 struct fos__run *fos__runs_tree_beside(const struct fos__run *run, int side);

@@ -286,7 +286,7 @@ def parse():
     parser.add_argument("--seeds", default="1", metavar="FROM-TO", help="seeds of the impairments (default 1; N: that one)")
     parser.add_argument("--engines", metavar="LIST", help=f"of {','.join(ENGINES)} (default: those that are here)")
     parser.add_argument("--engine", action="append", default=[], metavar="NAME=CMD", help="one more: see above")
-    parser.add_argument("--must-hold", default="flowos", metavar="LIST", help="engines that must have no error (default flowos)")
+    parser.add_argument("--must-hold", metavar="LIST", help="engines that must have no error (default flowos)")
     parser.add_argument("--bin", metavar="DIR", help="the folder of the programs (default build/release/bin)")
     parser.add_argument("--list", type=int, default=30, metavar="N", help="streams to list (default 30)")
     parser.add_argument("--json", metavar="FILE")
@@ -318,7 +318,23 @@ def chosen_engines(arguments, small):
     return engines
 
 
+def check_files(arguments):
+    """What cannot be read, or not be written at the end, had better not be begun."""
+    for trace in arguments.trace:
+        with open(trace, "rb") as opened:
+            opened.read(1)
+    for path in (arguments.json, arguments.junit, arguments.plot):
+        folder = os.path.dirname(os.path.abspath(path or "-"))
+        if path in (None, "-"):
+            continue
+        if os.path.isdir(path) or not os.access(folder, os.W_OK | os.X_OK):
+            raise streams.Failed(f"{path}: cannot be written")
+        if any(os.path.exists(path) and os.path.samefile(path, trace) for trace in arguments.trace):
+            raise streams.Failed(f"{path} is read: it would be written over")
+
+
 def work(arguments):
+    check_files(arguments)
     options = [word for name in IMPAIRMENTS if getattr(arguments, name.replace("-", "_"))
                for word in (f"--{name}", getattr(arguments, name.replace("-", "_")))]
     if options and arguments.profiles:
@@ -329,6 +345,11 @@ def work(arguments):
         raise streams.Failed(f"--seeds {arguments.seeds}: FROM-TO, such as 1-5")
     modules, runs = model(), []
     engines = chosen_engines(arguments, arguments.trace[0])
+    if arguments.must_hold is None:
+        arguments.must_hold = "flowos" if "flowos" in (arguments.engines or "flowos").split(",") else ""
+    for name in filter(None, arguments.must_hold.split(",")):
+        if name not in [engine.name for engine in engines]:
+            raise streams.Failed(f"--must-hold {name}: it does not run; there are {', '.join(engine.name for engine in engines)}")
     for trace in arguments.trace:
         for profile, words in profiles:
             for seed in range(int(first), int(last or first) + 1) if words else (None,):

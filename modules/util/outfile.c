@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <flowos/outfile.h>
+
 enum { OUTFILE_BUFFER = 65536 };
 
 struct outfile_sink {
@@ -88,8 +90,10 @@ static int outfile_sink_create(struct outfile_sink *s)
 			return -ENOMEM;
 		}
 		s->fd = open(s->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (s->fd >= 0)
+		if (s->fd >= 0) {
+			fos_outfile_note(s->temp);
 			return 0;
+		}
 		fd = -errno; /* nothing was made that could be removed */
 		free(s->temp);
 		s->temp = NULL;
@@ -118,8 +122,10 @@ static void outfile_sink_destroy(struct outfile_sink *s)
 		close(s->fd);
 	if (s->direct >= 0)
 		close(s->direct);
-	if (s->temp)
+	if (s->temp) {
 		unlink(s->temp);
+		fos_outfile_forget(s->temp);
+	}
 	free(s->temp);
 	free(s->path);
 	free(s->name);
@@ -321,6 +327,7 @@ static int outfile_commit(struct outfile_sink *s)
 	if (!s->error && rename(s->temp, s->path))
 		s->error = -errno;
 	if (!s->error) {
+		fos_outfile_forget(s->temp);
 		free(s->temp);
 		s->temp = NULL;
 	}

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh [--seconds N] [--target NAME]... [--jobs N] [--seed N] [--build DIR] [--work DIR] [--merge]
+# run.sh [--seconds N] [--target NAME]... [--jobs N] [--seed N] [--timeout N] [--build DIR] [--work DIR] [--merge]
 #
 # Fuzzes: builds the targets with clang, libFuzzer and the address and undefined-behaviour sanitizers, runs each for N
-# seconds (default 60) beginning with its corpus, and prints what came of it. --jobs runs so many at the same time (default 1).
-# The seed is printed, --seed repeats it. New inputs and findings go to --work (default: BUILD/work); --merge puts
-# into corpus/ those that reach what it does not. Exit status: 0 nothing was found, 1 something was, with the line that
-# repeats it, 2 it could not be run (no clang, no build).
+# seconds (default 60) beginning with its corpus, and prints what came of it. --jobs runs so many at the same time (default
+# 1). The seed is printed, --seed repeats it. An input that takes --timeout seconds (default 10) is a finding: give more
+# where there are more jobs than processors, or others go first. New inputs and findings go to --work (default:
+# BUILD/work); --merge puts into corpus/ those that reach what it does not. Exit status: 0 nothing was found, 1 something
+# was, with the line that repeats it, 2 it could not be run (no clang, no build).
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -29,9 +30,12 @@ fuzz() { # TARGET
     local target=$1 found=$work/found/$1 new=$work/new/$1 program=$build/tests/fuzz/fuzz_$1
     mkdir -p "$found" "$new"
     # shellcheck disable=SC2046
-    timeout -k 30 $((seconds + 300)) "$program" "$new" "$here/corpus/$target" $(options "$target") -seed="$seed" \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1500 -print_final_stats=1 -artifact_prefix="$found/" \
-        >"$work/$target.log" 2>&1
+    timeout -k 30 $((seconds + 300 + timeout)) "$program" "$new" "$here/corpus/$target" $(options "$target") -seed="$seed" \
+        -max_total_time="$seconds" -timeout="$timeout" -rss_limit_mb=1500 -print_final_stats=1 -artifact_prefix="$found/" \
+        >"$work/$target.log" 2>&1 &
+    # shellcheck disable=SC2064
+    trap "kill $! 2>/dev/null" TERM
+    wait $!
     echo $? >"$work/$target.status"
 }
 
@@ -55,12 +59,12 @@ report() { # TARGET: a line; fails where something was found
 
 # In a function, so that all of this file was read before anything is run: it may change in an hour.
 main() {
-    seconds=60 jobs=1 seed=$RANDOM merge=no targets=() build=$top/build/fuzz work=
+    seconds=60 jobs=1 timeout=10 seed=$RANDOM merge=no targets=() build=$top/build/fuzz work=
     while [ $# -gt 0 ]; do
         case $1 in
         --merge) merge=yes ;;
         -h | --help) sed -n '4,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
-        --seconds | --target | --jobs | --seed | --build | --work)
+        --seconds | --target | --jobs | --seed | --timeout | --build | --work)
             [ $# -gt 1 ] || die "$1 needs a value"
             case $1 in
             --target) targets+=("$2") ;;
@@ -95,7 +99,7 @@ main() {
     export ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
     echo "fuzzing ${targets[*]}: $seconds s each, $jobs at a time, seed $seed"
-    trap 'kill $(jobs -p) 2>/dev/null; exit 2' INT TERM
+    trap 'kill $(jobs -p) 2>/dev/null; wait; echo "run.sh: interrupted" >&2; exit 2' INT TERM
     running=0
     for target in "${targets[@]}"; do
         while [ "$running" -ge "$jobs" ]; do

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import common
@@ -42,6 +44,26 @@ class Case(common.Case):
 
     def report(self, name, stage, options=()):
         return self.reports(name, stage, options=options)[0][1]
+
+
+class Interrupted(Case):
+    def test_leaves_nothing(self):
+        """Ctrl-C while modules write: what they had begun is gone, what was there stays."""
+        self.need("digest")
+        out = self.path("out.txt")
+        with open(out, "w", encoding="ascii") as old:
+            old.write("as it was")
+        program = subprocess.Popen(
+            [os.path.join(common.BIN, PROGRAM), "-r", trace("mixed"), "--sessions", "20k", "--repeat", "1000", "--stage",
+             "digest:out=" + out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        late = time.monotonic() + 60
+        while len(os.listdir(self.folder)) < 2 and time.monotonic() < late and program.poll() is None:
+            time.sleep(0.001)
+        program.send_signal(signal.SIGINT)
+        self.assertEqual(program.wait(60), -signal.SIGINT)
+        self.assertEqual(os.listdir(self.folder), ["out.txt"])
+        with open(out, encoding="ascii") as old:
+            self.assertEqual(old.read(), "as it was")
 
 
 class Modules(Case):

@@ -81,6 +81,33 @@ class Refusals(common.Case):
             self.refused(PROGRAM, "record", TRACE, "-o", "/dev/full")
             self.refused(PROGRAM, "verify", TRACE, GOLDEN, "--junit", "/dev/full")
 
+    def test_what_is_read_is_not_written_over(self):
+        trace, golden = self.path("x.pcap", self.read(TRACE)), self.path("x.pcap.golden", self.read(GOLDEN))
+        link = self.path("link")
+        os.symlink(trace, link)
+        for arguments in (["record", trace, "-o", trace], ["record", trace, "-o", link],
+                          ["verify", trace, golden, "--junit", golden], ["metamorph", trace, golden, "--junit", trace],
+                          ["metamorph", trace, golden, "--keep", golden],
+                          ["shrink", trace, golden, "--engine", "true {}", "-o", trace],
+                          ["shrink", trace, golden, "--engine", "true {}", "-o", self.path("y"), "--golden", golden],
+                          ["shrink", trace, golden, "--engine", "true {}", "-o", self.path("y"), "--unimpaired", link]):
+            self.refused(PROGRAM, *arguments, says="is read")
+        self.assertEqual(self.read(trace), self.read(TRACE))
+        self.assertEqual(self.read(golden), self.read(GOLDEN))
+
+    def test_what_cannot_be_written_is_not_begun(self):
+        nowhere = self.path("no/such/folder")
+        for arguments in (["verify", "--suite", common.TRACES, "--junit", nowhere],
+                          ["metamorph", TRACE, "--junit", nowhere], ["metamorph", TRACE, "--keep", nowhere],
+                          ["shrink", TRACE, GOLDEN, "--engine", "true {}", "-o", nowhere],
+                          ["shrink", TRACE, GOLDEN, "--engine", "true {}", "-o", self.path("y"), "--unimpaired", nowhere]):
+            self.assertEqual(self.refused(PROGRAM, *arguments, says=nowhere).text, "")
+        self.refused("flowos-bench", "worst", "random", "--json", nowhere, says=nowhere)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_no_cases(self):
+        self.refused(PROGRAM, "metamorph", TRACE, "--cases", "0", says="--cases 0")
+
     def test_corrupt_needs_right_checksums(self):
         trace = os.path.join(common.TRACES, "offload-on.pcap")
         self.refused(PROGRAM, "verify", trace, trace + ".golden", "--corrupt", "5%", says="checksum=fix")
@@ -193,6 +220,14 @@ class Findings(common.Case):
         self.assertEqual([line for line in golden.split("\n") if not line.startswith("#")], lines)
         self.ok(PROGRAM, "verify", "-", GOLDEN, stdin=self.read(TRACE))
         self.ok(PROGRAM, "verify", TRACE, "-", stdin=self.read(GOLDEN))
+
+
+    def test_report_to_standard_output(self):
+        for arguments in (["verify", TRACE, GOLDEN], ["metamorph", TRACE, "--cases", "5"]):
+            done = common.run(PROGRAM, *arguments, "--junit", "-")
+            self.assertEqual(done.returncode, 0, done.errors)
+            self.assertEqual(xml.etree.ElementTree.fromstring(done.stdout).tag, "testsuites")
+            self.assertRegex(done.errors, "hold")
 
 
 class Suite(common.Case):

@@ -117,6 +117,16 @@ class Metamorph(common.Case):
         first = [text for text in done.errors.splitlines() if ": case " in text][0]
         self.assertEqual(again.errors.splitlines()[0].split(": ")[2], first.split(": ")[2])
 
+    def test_engine_that_says_nothing(self):
+        trace = os.path.join(common.TRACES, "tls.pcap")
+        done = common.run("flowos-golden", "metamorph", trace, "--engine", "true {}", "--cases", "2")
+        self.assertEqual(done.returncode, 1, done.text)
+        self.assertIn("not one line", done.errors)
+
+    def test_engine_that_cannot(self):
+        trace = os.path.join(common.TRACES, "tls.pcap")
+        self.refused("flowos-golden", "metamorph", trace, "--engine", "exit 3; : {}", "--cases", "2", says="status 3")
+
     def test_same_seed_same_packets(self):
         kept = []
         for name in ("a", "b"):

@@ -128,6 +128,17 @@ class Differential(common.Case):
         self.assertEqual(done.returncode, 1)
         self.assertIn("dead: could not be run: died of signal 11", done.stdout)
 
+    def test_not_begun(self):
+        some = trace("http-keepalive.pcap")
+        for options, says in (([self.path("nowhere")], "nowhere"), ([some, "--must-hold", "nobody"], "nobody"),
+                              ([some, "--engines", "flowos", "--must-hold", "tshark"], "tshark"),
+                              ([some, "--json", self.path("no/such")], "no/such"), ([some, "--plot", self.folder], self.folder),
+                              ([some, "--junit", some], "is read"), ([some, "--seeds", "3-1"], "3-1")):
+            done = python("differential.py", *options)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), options)
+            self.assertIn(says, done.stderr.splitlines()[-1])
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_refusals(self):
         for arguments in ([], ["--engines", "nobody", trace("ssh.pcap")], ["--engine", "x=cat {}", trace("ssh.pcap")],
                           ["--seeds", "x", trace("ssh.pcap")], ["--reorder", "5", trace("ssh.pcap")], [self.path("nowhere")],

@@ -270,6 +270,26 @@ class Others(common.Case):
         self.assertRegex(done.text, r"(?m)^5 tries.*ended early")
         self.assertEqual(run(BUGGY, "verify", small, small + ".golden", bug="drain").returncode, 1)
 
+    def test_order_alone(self):
+        """Connections of one 4-tuple that come among each other: the model says what the engine says, the golden file does not."""
+        trace, small = os.path.join(common.TRACES, "port-reuse.pcap"), self.path("small.pcapng")
+        arguments = [trace, trace + ".golden", "--delay", "1ms,jitter=200ms", "--seed", "58"]
+        self.assertEqual(run(RIGHT, "verify", *arguments).returncode, 1)
+        done = run(RIGHT, "shrink", *arguments, "-o", small)
+        self.assertEqual(done.returncode, 0, done.errors)
+        self.assertIn("the run without decisions", done.errors)
+        self.assertLessEqual(len(records(small)), MOST)
+        self.assertEqual(run(RIGHT, "verify", small, small + ".golden").returncode, 1)
+
+    def test_the_golden_file_is_wrong(self):
+        trace, small = os.path.join(common.TRACES, "port-reuse.pcap"), self.path("small.pcapng")
+        with open(trace + ".golden", encoding="ascii") as lines:
+            wrong = self.path("wrong.golden", lines.read().replace("bytes=135", "bytes=136"))
+        done = run(RIGHT, "shrink", trace, wrong, "-o", small)
+        self.assertEqual(done.returncode, 2, done.text)
+        self.assertIn("wrong.golden that says otherwise", done.errors)
+        self.assertFalse(os.path.exists(small))
+
     def test_without_the_model(self):
         trace, small = os.path.join(common.TRACES, "mixed.pcap"), self.path("small.pcapng")
         done = run(BUGGY, "shrink", trace, "--reorder", "5%", "--seed", "3", "-o", small, bug="drain",

@@ -15,6 +15,7 @@ import common
 
 PROGRAM = "flowos-bench"
 SEGMENTS = "50k" if common.LONG else "2k"
+SESSIONS = "1000" if common.LONG else "300"  # more SYNs come while an innocent one is half open, where there are more of them
 SEED = os.environ.get("FLOWOS_SEED", "1")
 SMALL = ("--segments", SEGMENTS, "--repeat", "1", "--seed", SEED)
 
@@ -61,12 +62,13 @@ class Worst(common.Case):
             self.assertGreater(drops[name]["fragments_cap"], 0)
             self.assertNotIn("fragments_cap_of_many", drops[name])
         self.assertGreater(drops["keep"]["forced_releases"], 0)
-        self.assertGreater(drops["conflict-bsd"]["conflicts"], 0)
+        # In the long form the cap gives the hole up before other bytes come for what lies behind it.
+        self.assertGreater(drops["conflict-bsd"].get("cap_gaps" if common.LONG else "conflicts", 0), 0)
 
     def test_each_cap(self):
         for option, value, case, reason in (("--hold-cap", "32k", "reverse", "cap_gaps"),
                                             ("--cap-kept", "20k", "keep", "forced_releases"),
-                                            ("--cap-sessions", "300", "syn-flood", "evicted_half_open"),
+                                            ("--cap-sessions", SESSIONS, "syn-flood", "evicted_half_open"),
                                             ("--cap-fragments", "100", "fragments", "fragments_cap"),
                                             ("--cap-fragment-bytes", "400k", "fragments6", "fragments_cap")):
             result = self.worst(case, option, value)

@@ -36,6 +36,8 @@ def arguments():
     options = parser.parse_args()
     if options.plot and os.path.splitext(options.plot)[1] not in (".svg", ".png"):
         parser.error(f"--plot {options.plot}: the name must end in .svg or .png")
+    if options.plot and not os.access(os.path.dirname(os.path.abspath(options.plot)), os.W_OK | os.X_OK):
+        parser.error(f"--plot {options.plot}: there is no such folder, or it cannot be written to")
     return options
 
 
@@ -161,6 +163,9 @@ if __name__ == "__main__":
     except measure.CannotRun as why:
         print(f"overlap.py: {why}", file=sys.stderr)
         sys.exit(measure.SKIPPED)
+    except KeyboardInterrupt:
+        print("overlap.py: interrupted", file=sys.stderr)
+        sys.exit(130)
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as why:
         print(f"overlap.py: {why}", file=sys.stderr)
         sys.exit(2)
