@@ -44,6 +44,8 @@ static inline void fos__status_set(uint32_t *word, uint32_t to)
 	atomic_store_explicit((_Atomic uint32_t *)word, to, memory_order_release);
 }
 
+struct fos__outbox;
+
 struct fos__afpacket {
 	struct fos_port port;
 	struct fos_afpacket_opts opts; /* defaults filled in; `filter` is not kept */
@@ -59,7 +61,8 @@ struct fos__afpacket {
 	uint32_t left;  /* packets in it from `next` on */
 	uint64_t num;   /* of the last frame */
 
-	uint32_t tx_at; /* FOS_AFPACKET_RING: slot that is filled next */
+	uint32_t tx_at;             /* FOS_AFPACKET_RING: slot that is filled next */
+	struct fos__outbox *outbox; /* what a call is to send; NULL: receive only */
 
 	bool down;          /* the interface was, when last looked at */
 	bool gone;          /* there is none of that name any more: final */
@@ -91,6 +94,9 @@ void fos__afpacket_release(struct fos__afpacket *a);
 uint32_t fos__afpacket_take(struct fos__afpacket *a, struct fos_batch *b);
 
 /* afpacket_tx.c: */
+
+int fos__outbox_new(struct fos__outbox **out); /* 0 or -ENOMEM */
+void fos__outbox_free(struct fos__outbox *o);
 
 /* Sends; see tx in port.h. */
 int fos__afpacket_send(struct fos__afpacket *a, const struct fos_batch *b);

@@ -189,8 +189,11 @@ int fos__afpacket_prepare(struct fos__afpacket *a)
 {
 	int ret = prepare_rx(a);
 
-	if (!ret && a->opts.tx != FOS_AFPACKET_NO_TX)
-		ret = prepare_tx(a);
+	if (!ret && a->opts.tx != FOS_AFPACKET_NO_TX) {
+		ret = fos__outbox_new(&a->outbox);
+		if (!ret)
+			ret = prepare_tx(a);
+	}
 	if (ret)
 		fos__afpacket_shut(a);
 	return ret;
@@ -226,6 +229,8 @@ void fos__afpacket_shut(struct fos__afpacket *a)
 {
 	unmap(&a->rx);
 	unmap(&a->tx);
+	fos__outbox_free(a->outbox);
+	a->outbox = NULL;
 	if (a->rx_fd >= 0)
 		close(a->rx_fd);
 	if (a->tx_fd >= 0)

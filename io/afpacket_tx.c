@@ -3,14 +3,18 @@
  * afpacket_tx.c: packets to the kernel, by calls or by a ring. Touches the sending socket.
  *
  * What cannot be sent is left out and counted (tx_errors): a frame that is cut, or one that is longer than the interface
- * takes and no super-packet, or that the kernel refuses.
+ * takes and no super-packet, or that the kernel refuses. A super-packet in a tunnel, which the kernel's form cannot say,
+ * is cut here into the packets that it stands for.
  */
 #include "afpacket.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#include "gso_segment.h"
 
 enum { SLOT_DATA = (sizeof(struct tpacket2_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT * TPACKET_ALIGNMENT };
 
@@ -32,12 +36,6 @@ static bool sendable(const struct fos__afpacket *a, const struct fos_frame *f)
 	return len == f->wire_len && len >= 14 && (f->gso_type || len <= a->mtu);
 }
 
-static void sent(struct fos__afpacket *a, const struct fos_frame *f)
-{
-	a->stats.tx_packets++;
-	a->stats.tx_bytes += fos_frame_caplen(f);
-}
-
 /* What an error of the socket means for a frame: 0 it is lost, else the error to stop with, -EAGAIN where the frame
  * may go later. */
 static int verdict(struct fos__afpacket *a, int err)
@@ -57,53 +55,121 @@ static int verdict(struct fos__afpacket *a, int err)
 	}
 }
 
-/* A batch as messages. */
-struct messages {
+/* What is to be given to the kernel in one call: frames, and packets that frames were cut into. */
+struct fos__outbox {
 	uint32_t n;
 	struct mmsghdr msg[FOS_BATCH_MAX];
 	struct iovec iov[FOS_BATCH_MAX][3];
 	struct virtio_net_hdr vnet[FOS_BATCH_MAX];
-	uint32_t of[FOS_BATCH_MAX]; /* number in the batch */
+	struct {
+		uint32_t frame; /* its number in the batch */
+		bool more;      /* it is not the first packet of its frame */
+		uint32_t bytes;
+	} of[FOS_BATCH_MAX];
+	uint8_t head[FOS_BATCH_MAX][FOS__GSO_HEAD]; /* of packets that were cut */
 };
 
-static void add(struct messages *m, const struct fos_frame *f, uint32_t of)
+int fos__outbox_new(struct fos__outbox **out)
 {
-	struct iovec *v = m->iov[m->n];
-
-	fos__vnet_write(f, &m->vnet[m->n]);
-	v[0] = (struct iovec){ &m->vnet[m->n], FOS__VNET };
-	v[1] = (struct iovec){ (void *)(uintptr_t)f->data, f->len };
-	v[2] = (struct iovec){ (void *)(uintptr_t)f->ext, f->ext_len };
-	m->msg[m->n].msg_hdr = (struct msghdr){ .msg_iov = v, .msg_iovlen = f->ext_len ? 3 : 2 };
-	m->of[m->n++] = of;
+	*out = malloc(sizeof **out);
+	if (!*out)
+		return -ENOMEM;
+	(*out)->n = 0;
+	return 0;
 }
 
-/* Returns how many frames of the batch are done with, or an error where none is. */
-static int send_all(struct fos__afpacket *a, const struct fos_batch *b)
+void fos__outbox_free(struct fos__outbox *o)
 {
-	struct messages m;
-	uint32_t at = 0;
+	free(o);
+}
+
+static void add(struct fos__outbox *o, const struct fos_frame *f, uint32_t frame, bool more)
+{
+	uint32_t i = o->n++;
+	struct iovec *v = o->iov[i];
+
+	fos__vnet_write(f, &o->vnet[i]);
+	v[0] = (struct iovec){ &o->vnet[i], FOS__VNET };
+	v[1] = (struct iovec){ (void *)(uintptr_t)f->data, f->len };
+	v[2] = (struct iovec){ (void *)(uintptr_t)f->ext, f->ext_len };
+	o->msg[i].msg_hdr = (struct msghdr){ .msg_iov = v, .msg_iovlen = f->ext_len ? 3 : 2 };
+	o->of[i].frame = frame;
+	o->of[i].more = more;
+	o->of[i].bytes = fos_frame_caplen(f);
+}
+
+/* Sends what is in the box, which is empty afterwards. Returns 0, or an error where some had to stay: *taken is then how
+ * many frames of the batch are done with. A frame of which a part is out is, and the rest is lost. */
+static int flush(struct fos__afpacket *a, uint32_t *taken)
+{
+	struct fos__outbox *o = a->outbox;
+	uint32_t at = 0, n = o->n;
+	int ret = 0;
+
+	o->n = 0;
+	while (at < n) {
+		ret = sendmmsg(a->tx_fd, o->msg + at, n - at, MSG_DONTWAIT);
+		for (; ret > 0; ret--, at++) {
+			a->stats.tx_packets++;
+			a->stats.tx_bytes += o->of[at].bytes;
+		}
+		if (ret == 0)
+			continue;
+		ret = verdict(a, errno);
+		if (ret) {
+			*taken = o->of[at].frame + (o->of[at].more ? 1 : 0);
+			a->stats.tx_errors += o->of[at].more ? 1 : 0;
+			return ret;
+		}
+		at++;
+	}
+	return 0;
+}
+
+static int add_cut(struct fos__afpacket *a, struct fos__gso *g, uint32_t frame, uint32_t *taken)
+{
+	struct fos__outbox *o = a->outbox;
+	struct fos_frame f;
 	int ret;
 
-	m.n = 0;
-	for (uint32_t i = 0; i < b->n; i++)
-		if (sendable(a, &b->pkt[i].f))
-			add(&m, &b->pkt[i].f, i);
-		else
-			a->stats.tx_errors++;
-	while (at < m.n) {
-		ret = sendmmsg(a->tx_fd, m.msg + at, m.n - at, MSG_DONTWAIT);
-		if (ret < 0) {
-			ret = verdict(a, errno);
+	for (bool more = false; g->left; more = true) {
+		if (o->n == FOS_BATCH_MAX) {
+			ret = flush(a, taken);
 			if (ret)
-				return at || ret == -EAGAIN ? (int)m.of[at] : ret;
-			at++;
-			continue;
+				return ret;
 		}
-		for (; ret; ret--)
-			sent(a, &b->pkt[m.of[at++]].f);
+		fos__gso_next(g, o->head[o->n], &f);
+		add(o, &f, frame, more);
 	}
-	return (int)b->n;
+	return 0;
+}
+
+static int send_all(struct fos__afpacket *a, const struct fos_batch *b)
+{
+	struct fos__gso g;
+	uint32_t taken = 0;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < b->n && !ret; i++) {
+		const struct fos_frame *f = &b->pkt[i].f;
+		bool good = sendable(a, f);
+
+		if (!good || a->outbox->n == FOS_BATCH_MAX)
+			ret = flush(a, &taken);
+		if (ret)
+			break;
+		if (!good)
+			a->stats.tx_errors++;
+		else if (f->gso_type && !fos__gso_open(&g, f) && fos__gso_tunnelled(&g))
+			ret = add_cut(a, &g, i, &taken);
+		else
+			add(a->outbox, f, i, false);
+	}
+	if (!ret)
+		ret = flush(a, &taken);
+	if (!ret)
+		return (int)b->n;
+	return taken || ret == -EAGAIN ? (int)taken : ret;
 }
 
 /* The kernel sends what is in the ring and not sent yet. */
@@ -114,33 +180,67 @@ static int kick(struct fos__afpacket *a)
 	return 0;
 }
 
+/* Puts a packet into the ring. Returns whether there was room. */
+static bool put(struct fos__afpacket *a, const struct fos_frame *f)
+{
+	struct tpacket2_hdr *h = (struct tpacket2_hdr *)fos__ring_slot(&a->tx, a->tx_at);
+	uint8_t *to = (uint8_t *)h + SLOT_DATA;
+	uint32_t len = fos_frame_caplen(f) + FOS__VNET;
+	struct virtio_net_hdr v;
+
+	if (SLOT_DATA + len > a->tx.slot_bytes) {
+		a->stats.tx_errors++;
+		return true;
+	}
+	if (fos__status_get(&h->tp_status) != TP_STATUS_AVAILABLE)
+		return false;
+	fos__vnet_write(f, &v);
+	memcpy(to, &v, FOS__VNET);
+	memcpy(to + FOS__VNET, f->data, f->len);
+	if (f->ext_len)
+		memcpy(to + FOS__VNET + f->len, f->ext, f->ext_len);
+	h->tp_len = len;
+	fos__status_set(&h->tp_status, TP_STATUS_SEND_REQUEST);
+	a->tx_at = a->tx_at + 1 == a->tx.slots ? 0 : a->tx_at + 1;
+	a->stats.tx_packets++;
+	a->stats.tx_bytes += len - FOS__VNET;
+	return true;
+}
+
+/* The same for a super-packet that is to be cut. */
+static bool put_cut(struct fos__afpacket *a, struct fos__gso *g)
+{
+	struct fos_frame f;
+	bool first = true;
+
+	while (fos__gso_next(g, a->outbox->head[0], &f)) {
+		if (!put(a, &f)) {
+			a->stats.tx_errors += !first; /* the rest of it is lost */
+			return !first;
+		}
+		first = false;
+	}
+	return true;
+}
+
 static int ring_all(struct fos__afpacket *a, const struct fos_batch *b)
 {
+	struct fos__gso g;
 	uint32_t i;
 	int ret;
 
 	for (i = 0; i < b->n; i++) {
 		const struct fos_frame *f = &b->pkt[i].f;
-		struct tpacket2_hdr *h = (struct tpacket2_hdr *)fos__ring_slot(&a->tx, a->tx_at);
-		uint8_t *to = (uint8_t *)h + SLOT_DATA;
-		uint32_t len = fos_frame_caplen(f) + FOS__VNET;
-		struct virtio_net_hdr v;
+		bool room = true;
 
-		if (!sendable(a, f) || (size_t)(to - (uint8_t *)h) + len > a->tx.slot_bytes) {
+		if (!sendable(a, f))
 			a->stats.tx_errors++;
-			continue;
-		}
-		if (fos__status_get(&h->tp_status) != TP_STATUS_AVAILABLE)
+		else if (f->gso_type && !fos__gso_open(&g, f) && fos__gso_tunnelled(&g))
+			room = put_cut(a, &g);
+		else
+			room = put(a, f);
+		if (!room)
 			break;
-		fos__vnet_write(f, &v);
-		memcpy(to, &v, FOS__VNET);
-		memcpy(to + FOS__VNET, f->data, f->len);
-		if (f->ext_len)
-			memcpy(to + FOS__VNET + f->len, f->ext, f->ext_len);
-		h->tp_len = len;
-		fos__status_set(&h->tp_status, TP_STATUS_SEND_REQUEST);
-		a->tx_at = a->tx_at + 1 == a->tx.slots ? 0 : a->tx_at + 1;
-		sent(a, f);
 	}
 	ret = kick(a);
 	return i || ret == -EAGAIN ? (int)i : ret;
