@@ -71,6 +71,10 @@ struct fos__afpacket {
 	char error[160];
 };
 
+/* afpacket.c: a port that is not open, with defaults in place of what opts has as 0. 0, -ENOMEM or -ENODEV. */
+int fos__afpacket_new(const char *name, const struct fos_afpacket_opts *opts, struct fos__afpacket **out, char *err,
+                      size_t errlen);
+
 /* afpacket_socket.c: */
 
 /* Opens both sockets and rings. The receiving one is bound, but nothing gets into it before fos__afpacket_start(). On
