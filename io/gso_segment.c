@@ -13,6 +13,7 @@
 #include <flowos/parse.h>
 
 enum { ETHER = 12, IP4 = 0x0800, IP6 = 0x86dd, TEB = 0x6558, TCP = 6, UDP = 17, GRE = 47, IPIP = 4, SIXIN = 41 };
+enum { GTP = 2152, L2TP = 1701 }; /* ports */
 enum { LAYER_IP4, LAYER_IP6, LAYER_UDP, LAYER_GRE };
 enum { FIN_PSH = 0x09, CWR = 0x80, GRE_CSUM = 0x80, GRE_KEY = 0x20, GRE_OTHER = 0x5f };
 
@@ -93,6 +94,13 @@ static uint32_t find_ip(const struct fos__gso *g, uint32_t from, uint16_t *type)
 	return 0;
 }
 
+static uint32_t skip_udp(struct fos__gso *g, uint32_t at, uint16_t *type)
+{
+	uint16_t port = at + 8 <= g->f->csum_start ? get16(g->f->data + at + 2) : GTP;
+
+	return port != GTP && port != L2TP && note(g, at, LAYER_UDP) ? find_ip(g, at + 8, type) : 0;
+}
+
 static uint32_t skip_gre(struct fos__gso *g, uint32_t at, uint16_t *type)
 {
 	const uint8_t *p = g->f->data + at;
@@ -129,7 +137,7 @@ static int walk(struct fos__gso *g)
 			at = skip_gre(g, l4, &type);
 			break;
 		case UDP:
-			at = note(g, l4, LAYER_UDP) ? find_ip(g, l4 + 8, &type) : 0;
+			at = skip_udp(g, l4, &type);
 			break;
 		default:
 			return -ENOTSUP;

@@ -5,7 +5,8 @@
  * Internal, pure.
  *
  * Known outside the innermost IP header: VLAN tags, IP in IP, GRE (also with Ethernet, with a checksum, with a key), and
- * every tunnel over UDP whose own header says nothing of the packet (VXLAN, Geneve, GTP-U, L2TP without sequence numbers, …).
+ * tunnels over UDP (VXLAN, Geneve, GUE, FOU, …) but those whose own header has a length or a number (GTP-U, L2TP), which no kernel
+ * makes super-packets of.
  */
 #ifndef FOS_GSO_SEGMENT_H
 #define FOS_GSO_SEGMENT_H
