@@ -14,9 +14,13 @@
 #include <time.h>
 
 enum {
+	FRAME_MIN = 64,
+	FRAME_MAX = 1 << 20,
 	LOOK_NS =
 	    100 * 1000 * 1000, /* a name that goes to another interface while packets flow is noticed after this */
 };
+
+static const uint64_t RING_MAX = UINT64_C(1) << 40;
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -148,6 +152,12 @@ int fos__afpacket_new(const char *name, const struct fos_afpacket_opts *opts, st
 		a->opts = *opts;
 	set_defaults(&a->opts);
 	a->opts.filter = NULL; /* the caller's, and not looked at again */
+	if (a->opts.rx_ring_bytes > RING_MAX || a->opts.tx_ring_bytes > RING_MAX || a->opts.frame_bytes < FRAME_MIN ||
+	    a->opts.frame_bytes > FRAME_MAX) {
+		snprintf(err, errlen, "%s: rings have up to 1 TiB, frames %d to %d bytes", name, FRAME_MIN, FRAME_MAX);
+		free(a);
+		return -EINVAL;
+	}
 	if (!*name || strlen(name) >= sizeof a->name) {
 		snprintf(err, errlen, "%s: there is no such interface", name);
 		free(a);
