@@ -16,8 +16,7 @@
 enum {
 	FRAME_MIN = 64,
 	FRAME_MAX = 1 << 20,
-	LOOK_NS =
-	    100 * 1000 * 1000, /* a name that goes to another interface while packets flow is noticed after this */
+	LOOK_NS = 100 * 1000 * 1000, /* how often the interface is looked at while packets flow */
 };
 
 static const uint64_t RING_MAX = UINT64_C(1) << 40;
@@ -42,6 +41,8 @@ static bool wait_for_packets(struct fos__afpacket *a)
 	if (!(fd.revents & (POLLERR | POLLHUP | POLLNVAL)))
 		return false;
 	(void)getsockopt(a->rx_fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	if (a->opts.rx == FOS_AFPACKET_BLOCKS)
+		poll(NULL, 0, (int)a->opts.block_ms + 1); /* the block that was being filled comes yet */
 	return true;
 }
 
@@ -52,14 +53,18 @@ static int afpacket_rx(struct fos_port *p, struct fos_batch *b)
 
 	fos__afpacket_release(a);
 	b->n = fos__afpacket_take(a, b);
-	if (!b->n && !a->gone) {
+	if (a->gone && b->n && b->pkt[0].f.ts_ns > a->gone_ns)
+		b->n = 0; /* of an interface that has another name now */
+	if (!b->n && a->gone) {
+		poll(NULL, 0, a->opts.timeout_ms); /* whoever asks again and again does so slowly */
+	} else if (!b->n) {
 		changed = wait_for_packets(a);
 		b->n = fos__afpacket_take(a, b);
 	}
 	b->now_ns = clock_ns(CLOCK_REALTIME);
 	if (b->n && b->now_ns < b->pkt[b->n - 1].f.ts_ns)
 		b->now_ns = b->pkt[b->n - 1].f.ts_ns;
-	if (changed || a->down || a->gone || clock_ns(CLOCK_MONOTONIC_COARSE) - a->looked_ns > LOOK_NS)
+	if (changed || a->down || clock_ns(CLOCK_MONOTONIC_COARSE) - a->looked_ns > LOOK_NS)
 		fos__afpacket_look(a);
 	if (b->n)
 		return (int)b->n;

@@ -66,6 +66,7 @@ struct fos__afpacket {
 
 	bool down;          /* the interface was, when last looked at */
 	bool gone;          /* there is none of that name any more: final */
+	uint64_t gone_ns;   /* since when, on the packets' clock */
 	uint64_t looked_ns; /* when it was last looked at, on CLOCK_MONOTONIC */
 	struct fos_port_stats stats;
 	char error[160];

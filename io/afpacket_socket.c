@@ -246,6 +246,8 @@ int fos__afpacket_look(struct fos__afpacket *a)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	a->looked_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 	if (a->gone || ask(a, SIOCGIFINDEX, &r) || r.ifr_ifindex != a->ifindex) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		a->gone_ns = a->gone ? a->gone_ns : (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 		a->gone = true;
 		snprintf(a->error, sizeof a->error, "%s: the interface is gone, or has another name now", a->name);
 		return -ENODEV;

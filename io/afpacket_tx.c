@@ -40,6 +40,8 @@ static bool sendable(const struct fos__afpacket *a, const struct fos_frame *f)
  * may go later. */
 static int verdict(struct fos__afpacket *a, int err)
 {
+	int ret = 0;
+
 	switch (err) {
 	case EAGAIN:
 	case ENOBUFS:
@@ -48,11 +50,14 @@ static int verdict(struct fos__afpacket *a, int err)
 	case ENETDOWN:
 	case ENXIO:
 	case ENODEV:
-		return fos__afpacket_look(a);
+		ret = fos__afpacket_look(a);
+		break;
 	default:
-		a->stats.tx_errors++;
-		return 0;
+		break;
 	}
+	if (!ret) /* where it is an interface that is up again, too */
+		a->stats.tx_errors++;
+	return ret;
 }
 
 /* What is to be given to the kernel in one call: frames, and packets that frames were cut into. */
@@ -252,5 +257,7 @@ int fos__afpacket_send(struct fos__afpacket *a, const struct fos_batch *b)
 		return -ENOTSUP;
 	if (a->gone)
 		return -ENODEV;
+	if (a->down && fos__afpacket_look(a))
+		return a->gone ? -ENODEV : -ENETDOWN;
 	return a->opts.tx == FOS_AFPACKET_RING ? ring_all(a, b) : send_all(a, b);
 }
