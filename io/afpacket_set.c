@@ -44,7 +44,7 @@ static int join(struct fos__afpacket *a, bool first, bool rollover, uint16_t *id
 	arg = (first ? 0 : *id) | type << 16;
 	if (setsockopt(a->rx_fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof arg) ||
 	    (first && getsockopt(a->rx_fd, SOL_PACKET, PACKET_FANOUT, &arg, &len))) {
-		int err = fos__afpacket_look(a) ? -fos__afpacket_look(a) : errno;
+		int why = errno, gone = fos__afpacket_look(a), err = gone ? -gone : why;
 
 		snprintf(a->error, sizeof a->error, "%s: sharing it among threads: %s", a->name, strerror(err));
 		return -err;
