@@ -40,7 +40,7 @@ int fos__capture_filter(const char *name, const char *expression, struct sock_fp
 		return -EIO;
 	}
 	pcap_set_buffer_size(live, 1 << 16); /* it is only asked what code it wants */
-	pcap_set_snaplen(live, 128);
+	pcap_set_snaplen(live, 1 << 18);     /* what matches is taken whole: this is in the code */
 	ret = pcap_activate(live);
 	if (ret < 0) {
 		snprintf(err, errlen, "%s: filter: %s", name,
@@ -48,7 +48,6 @@ int fos__capture_filter(const char *name, const char *expression, struct sock_fp
 		ret = error_of(ret);
 		goto close;
 	}
-	pcap_set_snaplen(live, 1 << 18);
 	if (pcap_compile(live, &code, expression, 1, PCAP_NETMASK_UNKNOWN)) {
 		snprintf(err, errlen, "filter \"%s\": %s", expression, pcap_geterr(live));
 		ret = -EINVAL;

@@ -409,7 +409,7 @@ static void test_filter(void **state)
 		const char *filter;
 		unsigned takes; /* a bit for each of the lines */
 	} cases[] = { { "udp port 53", 1 | 4 }, { "tcp", 2 }, { "vlan 5", 4 }, { "vlan 6", 0 }, { "ip", 1 | 2 | 4 } };
-	static const char *const lines[] = { "eth ip4 udp=53 data=20", "eth ip4 tcp data=20",
+	static const char *const lines[] = { "eth ip4 udp=53 data=1400", "eth ip4 tcp data=1400",
 		                             "eth vlan=5 ip4 udp=53 data=20", "eth ip6 icmp data=20" };
 	static struct build b;
 	struct fos_port *p;
@@ -431,6 +431,8 @@ static void test_filter(void **state)
 				build(&b, lines[i]);
 				netns_send(fd, build_bytes(&b), build_len(&b));
 				assert_int_equal(netns_receive(p, &got, 1, want ? 2000 : 30, NULL), want);
+				if (want)
+					assert_int_equal(got.len, build_len(&b)); /* whole */
 				netns_free(&got, want);
 			}
 			fos_port_close(p);
