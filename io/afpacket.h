@@ -65,6 +65,7 @@ struct fos__afpacket {
 	struct fos__outbox *outbox; /* what a call is to send; NULL: receive only */
 
 	bool down;          /* the interface was, when last looked at */
+	bool tso;           /* it cuts super-packets of TCP; only looked at with qdisc_bypass */
 	bool gone;          /* there is none of that name any more: final */
 	uint64_t gone_ns;   /* since when, on the packets' clock */
 	uint64_t looked_ns; /* when it was last looked at, on CLOCK_MONOTONIC */

@@ -9,8 +9,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -238,6 +240,16 @@ void fos__afpacket_shut(struct fos__afpacket *a)
 	a->rx_fd = a->tx_fd = -1;
 }
 
+/* Does the interface cut super-packets of TCP itself? */
+static bool cuts_tcp(const struct fos__afpacket *a)
+{
+	struct ethtool_value v = { .cmd = ETHTOOL_GTSO };
+	struct ifreq r = { .ifr_data = (void *)&v };
+
+	memcpy(r.ifr_name, a->name, sizeof a->name);
+	return !ioctl(a->rx_fd, SIOCETHTOOL, &r) && v.data;
+}
+
 int fos__afpacket_look(struct fos__afpacket *a)
 {
 	struct timespec t;
@@ -255,6 +267,8 @@ int fos__afpacket_look(struct fos__afpacket *a)
 	a->down = ask(a, SIOCGIFFLAGS, &r) || !(r.ifr_flags & IFF_UP);
 	if (!ask(a, SIOCGIFMTU, &r))
 		a->mtu = (uint32_t)r.ifr_mtu + 18;
+	if (a->opts.qdisc_bypass)
+		a->tso = cuts_tcp(a);
 	if (a->down) {
 		snprintf(a->error, sizeof a->error, "%s: the interface is down", a->name);
 		return -ENETDOWN;

@@ -36,6 +36,15 @@ static bool sendable(const struct fos__afpacket *a, const struct fos_frame *f)
 	return len == f->wire_len && len >= 14 && (f->gso_type || len <= a->mtu);
 }
 
+/* Is it a super-packet that the kernel would not send as it should be? Past the queueing discipline nothing is cut for an
+ * interface that cannot do it itself: the kernel drops it. */
+static bool must_cut(const struct fos__afpacket *a, const struct fos_frame *f, struct fos__gso *g)
+{
+	if (!f->gso_type || fos__gso_open(g, f))
+		return false;
+	return fos__gso_tunnelled(g) || (a->opts.qdisc_bypass && (!a->tso || f->gso_type == FOS_GSO_UDP_L4));
+}
+
 /* What an error of the socket means for a frame: 0 it is lost, else the error to stop with, -EAGAIN where the frame
  * may go later. */
 static int verdict(struct fos__afpacket *a, int err)
@@ -165,7 +174,7 @@ static int send_all(struct fos__afpacket *a, const struct fos_batch *b)
 			break;
 		if (!good)
 			a->stats.tx_errors++;
-		else if (f->gso_type && !fos__gso_open(&g, f) && fos__gso_tunnelled(&g))
+		else if (must_cut(a, f, &g))
 			ret = add_cut(a, &g, i, &taken);
 		else
 			add(a->outbox, f, i, false);
@@ -186,7 +195,7 @@ static int kick(struct fos__afpacket *a)
 }
 
 /* Puts a packet into the ring. Returns whether there was room. */
-static bool put(struct fos__afpacket *a, const struct fos_frame *f)
+static bool put_now(struct fos__afpacket *a, const struct fos_frame *f)
 {
 	struct tpacket2_hdr *h = (struct tpacket2_hdr *)fos__ring_slot(&a->tx, a->tx_at);
 	uint8_t *to = (uint8_t *)h + SLOT_DATA;
@@ -210,6 +219,12 @@ static bool put(struct fos__afpacket *a, const struct fos_frame *f)
 	a->stats.tx_packets++;
 	a->stats.tx_bytes += len - FOS__VNET;
 	return true;
+}
+
+/* The same; where there is none, the kernel is asked to make some first. */
+static bool put(struct fos__afpacket *a, const struct fos_frame *f)
+{
+	return put_now(a, f) || (!kick(a) && put_now(a, f));
 }
 
 /* The same for a super-packet that is to be cut. */
@@ -240,7 +255,7 @@ static int ring_all(struct fos__afpacket *a, const struct fos_batch *b)
 
 		if (!sendable(a, f))
 			a->stats.tx_errors++;
-		else if (f->gso_type && !fos__gso_open(&g, f) && fos__gso_tunnelled(&g))
+		else if (must_cut(a, f, &g))
 			room = put_cut(a, &g);
 		else
 			room = put(a, f);
