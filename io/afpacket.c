@@ -137,6 +137,8 @@ static void set_defaults(struct fos_afpacket_opts *o)
 		o->tx_ring_bytes = 8 << 20;
 	if (!o->frame_bytes)
 		o->frame_bytes = 66 << 10;
+	if (!o->slot_bytes)
+		o->slot_bytes = 2048 - FOS__SLOT_ROOM;
 	if (!o->block_ms)
 		o->block_ms = 1;
 	o->timeout_ms = o->timeout_ms < 0 ? 0 : o->timeout_ms ? o->timeout_ms : 100;
@@ -158,7 +160,7 @@ int fos__afpacket_new(const char *name, const struct fos_afpacket_opts *opts, st
 	set_defaults(&a->opts);
 	a->opts.filter = NULL; /* the caller's, and not looked at again */
 	if (a->opts.rx_ring_bytes > RING_MAX || a->opts.tx_ring_bytes > RING_MAX || a->opts.frame_bytes < FRAME_MIN ||
-	    a->opts.frame_bytes > FRAME_MAX) {
+	    a->opts.slot_bytes < FRAME_MIN || a->opts.slot_bytes > FRAME_MAX || a->opts.frame_bytes > FRAME_MAX) {
 		snprintf(err, errlen, "%s: rings have up to 1 TiB, frames %d to %d bytes", name, FRAME_MIN, FRAME_MAX);
 		free(a);
 		return -EINVAL;

@@ -14,6 +14,8 @@
 
 #include <flowos/afpacket.h>
 
+enum { FOS__SLOT_ROOM = 160 }; /* of a slot, at most, for what is not the frame */
+
 /* What the kernel puts before a frame that carries offloads; the same in both directions. */
 enum { FOS__VNET = sizeof(struct virtio_net_hdr) };
 _Static_assert(FOS__VNET == 10, "the header of if_packet.h without num_buffers");
@@ -44,6 +46,15 @@ static inline void fos__status_set(uint32_t *word, uint32_t to)
 	atomic_store_explicit((_Atomic uint32_t *)word, to, memory_order_release);
 }
 
+/* A packet that was received, before it is a frame. */
+struct fos__taken {
+	uint8_t *mac;
+	uint32_t status, snaplen, len;
+	uint16_t tci, tpid; /* of a tag, where status says there is one */
+	struct virtio_net_hdr vnet;
+};
+
+struct fos__big;
 struct fos__outbox;
 
 struct fos__afpacket {
@@ -55,11 +66,12 @@ struct fos__afpacket {
 	int rx_fd, tx_fd; /* tx_fd -1: receive only */
 	struct fos__ring rx, tx;
 
-	uint32_t at;    /* slot or block that comes next */
-	uint32_t given; /* how many before it rx gave out, and are to be given back */
-	uint8_t *next;  /* FOS_AFPACKET_BLOCKS: next packet of the open block, NULL: none is open */
-	uint32_t left;  /* packets in it from `next` on */
-	uint64_t num;   /* of the last frame */
+	struct fos__big *big; /* FOS_AFPACKET_FRAMES: for what does not fit into a slot; NULL: all does */
+	uint32_t at;          /* slot or block that comes next */
+	uint32_t given;       /* how many before it rx gave out, and are to be given back */
+	uint8_t *next;        /* FOS_AFPACKET_BLOCKS: next packet of the open block, NULL: none is open */
+	uint32_t left;        /* packets in it from `next` on */
+	uint64_t num;         /* of the last frame */
 
 	uint32_t tx_at;             /* FOS_AFPACKET_RING: slot that is filled next */
 	struct fos__outbox *outbox; /* what a call is to send; NULL: receive only */
@@ -98,6 +110,16 @@ void fos__afpacket_release(struct fos__afpacket *a);
 
 /* Fills the batch with what is in the ring. Returns how many. */
 uint32_t fos__afpacket_take(struct fos__afpacket *a, struct fos_batch *b);
+
+/* afpacket_big.c: */
+
+/* Room for a batch of frames of up to frame_bytes. 0 or -ENOMEM. */
+int fos__big_new(struct fos__big **out, uint32_t frame_bytes, bool vnet);
+void fos__big_free(struct fos__big *g);
+
+/* Takes n packets out of the socket's queue. Their bytes last until the next call, and have room before them for a tag.
+ * Returns how many there were. */
+uint32_t fos__big_take(struct fos__big *g, int fd, bool vnet, uint32_t n, struct fos__taken *to);
 
 /* afpacket_tx.c: */
 

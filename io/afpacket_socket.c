@@ -29,7 +29,6 @@ enum {
 	TAG_ROOM = 6, /* before a frame: 4 bytes for a tag; 2 more make IP headers start at a multiple of 16 */
 	BLOCK_BYTES = 1 << 20,
 	PAGE = 4096,
-	V2_ROOM = 160, /* of a slot, at most, for what is not the frame */
 };
 
 static int failed(struct fos__afpacket *a, const char *what)
@@ -87,10 +86,10 @@ static int map_ring(struct fos__afpacket *a, int fd, int which, struct fos__ring
  * slots begin with a page, so that a super-packet that is sent from one is in as few pages as a packet may be. */
 static void shape_ring(struct fos__ring *r, size_t bytes, uint32_t frame_bytes)
 {
-	r->slot_bytes = frame_bytes + V2_ROOM;
+	r->slot_bytes = frame_bytes + FOS__SLOT_ROOM;
 	r->slot_bytes = r->slot_bytes > PAGE ? (r->slot_bytes + PAGE - 1) & ~(PAGE - 1u) : (r->slot_bytes + 63) & ~63u;
 	r->block_bytes = BLOCK_BYTES;
-	while (r->block_bytes > bytes && r->block_bytes / 2 >= r->slot_bytes && r->block_bytes > PAGE)
+	while (r->block_bytes > bytes / 2 && r->block_bytes / 2 >= r->slot_bytes && r->block_bytes > PAGE)
 		r->block_bytes /= 2;
 	while (r->block_bytes < r->slot_bytes)
 		r->block_bytes *= 2;
@@ -136,6 +135,20 @@ static int find_interface(struct fos__afpacket *a)
 	return 0;
 }
 
+/* Packets that do not fit into a slot go to the socket's queue, of as many bytes as the ring has. */
+static int prepare_big(struct fos__afpacket *a)
+{
+	int bytes = (int)(a->opts.rx_ring_bytes < 1u << 29 ? a->opts.rx_ring_bytes : 1u << 29);
+	int ret = fos__big_new(&a->big, a->opts.frame_bytes, !a->opts.no_offloads);
+
+	if (ret)
+		return ret;
+	if (setsockopt(a->rx_fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes))
+		(void)setsockopt(a->rx_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	ret = set(a, a->rx_fd, SOL_PACKET, PACKET_AUXDATA, 1, "tags beside packets");
+	return ret ? ret : set(a, a->rx_fd, SOL_PACKET, PACKET_COPY_THRESH, 1, "packets longer than a slot");
+}
+
 static int prepare_rx(struct fos__afpacket *a)
 {
 	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -153,8 +166,14 @@ static int prepare_rx(struct fos__afpacket *a)
 		ret = set(a, a->rx_fd, SOL_PACKET, PACKET_VNET_HDR, 1, "super-packets");
 	if (ret)
 		return ret;
-	shape_ring(&a->rx, a->opts.rx_ring_bytes, a->opts.frame_bytes);
-	ret = map_ring(a, a->rx_fd, PACKET_RX_RING, &a->rx, a->opts.rx == FOS_AFPACKET_BLOCKS);
+	if (a->opts.rx == FOS_AFPACKET_FRAMES && a->opts.slot_bytes < a->opts.frame_bytes) {
+		ret = prepare_big(a);
+		shape_ring(&a->rx, a->opts.rx_ring_bytes, a->opts.slot_bytes);
+	} else {
+		shape_ring(&a->rx, a->opts.rx_ring_bytes, a->opts.frame_bytes);
+	}
+	if (!ret)
+		ret = map_ring(a, a->rx_fd, PACKET_RX_RING, &a->rx, a->opts.rx == FOS_AFPACKET_BLOCKS);
 	if (!ret)
 		ret = attach(a, &(struct sock_fprog){ 1, &nothing });
 	if (!ret)
@@ -231,6 +250,8 @@ void fos__afpacket_shut(struct fos__afpacket *a)
 {
 	unmap(&a->rx);
 	unmap(&a->tx);
+	fos__big_free(a->big);
+	a->big = NULL;
 	fos__outbox_free(a->outbox);
 	a->outbox = NULL;
 	if (a->rx_fd >= 0)

@@ -22,6 +22,7 @@ static const char usage[] = "usage: peer-afpacket-forward [options] INTERFACE IN
                             "  -m MS       blocks come after so long; default 1\n"
                             "  -r MIB      receive ring of each interface; default 32\n"
                             "  -f BYTES    largest frame; default 67584\n"
+                            "  -s BYTES    of frames, largest that comes by the ring; default 1888\n"
                             "  -t          send by ring; default: by call\n"
                             "  -q          send past the queueing discipline\n"
                             "  -o          without offloads' state\n";
@@ -126,7 +127,7 @@ int main(int argc, char **argv)
 	char err[200];
 	int c, ret = 0;
 
-	while ((c = getopt(argc, argv, "bm:r:f:tqoh")) != -1)
+	while ((c = getopt(argc, argv, "bm:r:f:s:tqoh")) != -1)
 		switch (c) {
 		case 'b':
 			opts.rx = FOS_AFPACKET_BLOCKS;
@@ -139,6 +140,9 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			opts.frame_bytes = (uint32_t)atoi(optarg);
+			break;
+		case 's':
+			opts.slot_bytes = (uint32_t)atoi(optarg);
 			break;
 		case 't':
 			opts.tx = FOS_AFPACKET_RING;

@@ -24,7 +24,7 @@
 
 /* How the kernel hands packets over. */
 enum fos_afpacket_rx {
-	FOS_AFPACKET_FRAMES, /* TPACKET_V2: each at once, in a slot of its own that the largest would fit into */
+	FOS_AFPACKET_FRAMES, /* TPACKET_V2: each at once, in a slot of its own */
 	FOS_AFPACKET_BLOCKS, /* TPACKET_V3: packed into blocks; a block comes when it is full, or after block_ms */
 };
 
@@ -43,15 +43,15 @@ struct fos_afpacket_opts {
 	enum fos_afpacket_tx tx;
 	size_t rx_ring_bytes; /* 0: 32 MiB. 128 MiB lose less at a hundred and more busy connections */
 	size_t tx_ring_bytes; /* 0: 8 MiB. For FOS_AFPACKET_SEND: what may wait in the interface's queue */
-	uint32_t
-	    frame_bytes;    /* largest frame that is received whole; 0: 66 KiB, as long as a super-packet gets. Where an
-	                         * interface makes none, 2048 gives FOS_AFPACKET_FRAMES 33 times as many slots */
-	uint32_t block_ms;  /* FOS_AFPACKET_BLOCKS: 0: 1 ms */
-	int timeout_ms;     /* how long rx waits where nothing is there: 0: 100 ms, negative: not at all */
-	bool promiscuous;   /* also what is for other stations: needed to forward */
-	bool no_offloads;   /* without the super-packets' state: to look on, not to send on */
-	bool qdisc_bypass;  /* sends past the interface's queueing discipline */
-	uint16_t port;      /* fos_frame.port of what it gives */
+	uint32_t frame_bytes; /* largest frame that is received whole; 0: 66 KiB, as long as a super-packet gets */
+	uint32_t slot_bytes;  /* FOS_AFPACKET_FRAMES: larger ones do not come by the ring but by a call, into a queue of
+	                         * rx_ring_bytes beside it; 0: 1888, so that a slot with all that belongs to it has 2 KiB */
+	uint32_t block_ms;    /* FOS_AFPACKET_BLOCKS: 0: 1 ms */
+	int timeout_ms;       /* how long rx waits where nothing is there: 0: 100 ms, negative: not at all */
+	bool promiscuous;     /* also what is for other stations: needed to forward */
+	bool no_offloads;     /* without the super-packets' state: to look on, not to send on */
+	bool qdisc_bypass;    /* sends past the interface's queueing discipline */
+	uint16_t port;        /* fos_frame.port of what it gives */
 	const char *filter; /* a pcap expression that the kernel holds packets against before it copies them; NULL: all.
 	                         * What does not match is not received, so not forwarded either */
 };
