@@ -9,18 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "json_out.h"
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
+#include "mb_clock.h"
 
 void mb_box_say(void *box, const char *text)
 {
@@ -34,7 +26,7 @@ int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t err
 
 	memset(b, 0, sizeof(*b));
 	b->conf = c;
-	b->start_ns = monotonic_ns();
+	b->start_ns = mb_monotonic_ns();
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->worker = calloc(c->workers, sizeof(*b->worker));
 	if (b->ended < 0 || !b->worker) {
@@ -92,7 +84,7 @@ void mb_box_stats(struct mb_box *b, struct mb_stats *st)
 	for (unsigned i = 0; i < b->made; i++)
 		if (mb_worker_ask(&b->worker[i], mb_stats_add, st))
 			st->unanswered++;
-	st->seconds = (double)(monotonic_ns() - b->start_ns) / 1e9;
+	st->seconds = (double)(mb_monotonic_ns() - b->start_ns) / 1e9;
 }
 
 json_t *mb_box_modules(const struct mb_box *b)

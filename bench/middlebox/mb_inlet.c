@@ -6,15 +6,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
+#include "mb_clock.h"
 
 static int rx_trace(struct mb_inlet *in, struct fos_batch *b)
 {
@@ -56,7 +49,7 @@ static int inlet_rx(struct fos_port *p, struct fos_batch *b)
 			mb_link_alive(l);
 	}
 	b->n = 0;
-	b->now_ns = now_ns();
+	b->now_ns = mb_clock_ns(CLOCK_REALTIME);
 	return 0;
 }
 

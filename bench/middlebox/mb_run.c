@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "mb_clock.h"
 #include "mb_listen.h"
 #include "mb_notify.h"
 #include "mb_reload.h"
@@ -32,14 +32,6 @@ struct run {
 	bool stopping;
 	uint64_t end_ns; /* on the monotonic clock; 0: none */
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Signals come as bytes from a descriptor, in no thread's way. */
 static int take_signals(struct run *r)
@@ -97,7 +89,7 @@ static void watch(struct run *r)
 			{ .fd = r->box.ended, .events = POLLIN },
 			{ .fd = r->server ? mb_server_fd(r->server) : -1, .events = POLLIN },
 		};
-		uint64_t now = monotonic_ns(), n;
+		uint64_t now = mb_monotonic_ns(), n;
 		int wait = 1000;
 
 		if (r->end_ns && !r->stopping && r->end_ns < now + 1000000000u)
@@ -108,7 +100,7 @@ static void watch(struct run *r)
 			mb_server_turn(r->server);
 		if (read(r->box.ended, &n, sizeof(n)) == sizeof(n))
 			over += (unsigned)n;
-		if (r->end_ns && !r->stopping && monotonic_ns() >= r->end_ns)
+		if (r->end_ns && !r->stopping && mb_monotonic_ns() >= r->end_ns)
 			stop(r);
 	}
 }
@@ -187,7 +179,7 @@ static int run(struct run *r)
 	if (rc)
 		return mb_run_fail("%s", err[0] ? err : strerror(-rc));
 	if (r->conf.duration_ns)
-		r->end_ns = monotonic_ns() + r->conf.duration_ns;
+		r->end_ns = mb_monotonic_ns() + r->conf.duration_ns;
 	say_ready(&r->conf);
 	watch(r);
 	mb_box_join(&r->box);

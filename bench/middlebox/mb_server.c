@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "mb_clock.h"
 #include "mb_listen.h"
 
 enum kind { CONTROL, METRICS, KINDS };
@@ -37,14 +37,6 @@ struct mb_server {
 	uid_t uid;
 	struct peer peer[MB_PEERS_MAX];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
-}
 
 static void drop(struct peer *p)
 {
@@ -163,7 +155,7 @@ static bool hear(struct peer *p)
 	if (n == 0)
 		p->eof = true;
 	p->in_n += (size_t)n;
-	p->last_ms = n ? now_ms() : p->last_ms;
+	p->last_ms = n ? mb_monotonic_ms() : p->last_ms;
 	return true;
 }
 
@@ -177,7 +169,7 @@ static bool speak(struct peer *p)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	p->out_at += (size_t)n;
-	p->last_ms = now_ms();
+	p->last_ms = mb_monotonic_ms();
 	if (p->out_at < p->out_n)
 		return true;
 	free(p->out);
@@ -233,7 +225,7 @@ static void let_in(struct mb_server *s, enum kind kind)
 		close(fd);
 		return;
 	}
-	s->peer[i] = (struct peer){ .fd = fd, .kind = kind, .last_ms = now_ms() };
+	s->peer[i] = (struct peer){ .fd = fd, .kind = kind, .last_ms = mb_monotonic_ms() };
 	if (watch(s, EPOLL_CTL_ADD, fd, KINDS + i, EPOLLIN))
 		drop(&s->peer[i]);
 }
@@ -242,7 +234,7 @@ void mb_server_turn(struct mb_server *s)
 {
 	struct epoll_event ev[MB_PEERS_MAX + KINDS];
 	int n = epoll_wait(s->epoll, ev, MB_PEERS_MAX + KINDS, 0);
-	uint64_t now = now_ms();
+	uint64_t now = mb_monotonic_ms();
 
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.u32 < KINDS)

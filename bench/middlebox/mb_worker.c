@@ -8,21 +8,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "mb_clock.h"
 #include "mb_worker_loop.h"
 
 /* In the place of a question, once no more are answered. */
 static struct mb_ask closed;
-
-static uint64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
-}
 
 /* --- out ----------------------------------------------------------------------------------------------------------- */
 
@@ -124,15 +116,26 @@ static uint64_t pause_ns(const struct mb_worker *w, uint64_t now_ns)
 	return due > now_ns ? due - now_ns : 1;
 }
 
+/* The timer ticks by itself; only for a held packet that is due before the next tick it is set. */
+static void set_timer(struct mb_worker *w, uint64_t ns)
+{
+	const long tick = (long)MB_TICK_MS * 1000000;
+	bool soon = ns < (uint64_t)tick;
+	struct itimerspec t = { .it_interval = { .tv_nsec = tick }, .it_value = { .tv_nsec = soon ? (long)ns : tick } };
+
+	if (!soon && w->ticking)
+		return;
+	timerfd_settime(w->timer, 0, &t, NULL);
+	w->ticking = !soon;
+}
+
 static void wait_for(struct mb_worker *w, uint64_t ns)
 {
-	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u),
-		                              .tv_nsec = (long)(ns % 1000000000u) } };
 	struct epoll_event ev[8];
 	uint64_t read_off;
 	int n;
 
-	timerfd_settime(w->timer, 0, &t, NULL);
+	set_timer(w, ns);
 	n = epoll_wait(w->epoll, ev, 8, -1);
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd == w->wake || ev[i].data.fd == w->timer)
@@ -141,7 +144,7 @@ static void wait_for(struct mb_worker *w, uint64_t ns)
 
 static void tick_links(struct mb_worker *w)
 {
-	uint64_t now = monotonic_ms();
+	uint64_t now = mb_monotonic_ms();
 
 	for (unsigned i = 0; i < w->links; i++)
 		mb_link_tick(&w->link[i], now);

@@ -55,6 +55,7 @@ struct mb_worker {
 	int epoll, wake, timer, ended;         /* ended: an eventfd of the box's, written when the thread is over */
 	_Atomic(struct mb_ask *) ask;
 	atomic_bool stop;
+	bool ticking; /* the timer is set to ticks alone */
 	bool running; /* for the box: the thread was started and not joined */
 	pthread_t thread;
 	struct mb_worker_counts count;
