@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #include "afpacket.h"
 
@@ -30,11 +31,28 @@ static struct fos__afpacket **port_at(const struct fos_afpacket_set *s, uint32_t
 	return &s->port[interface * s->threads + thread];
 }
 
+/* Not in every linux/if_packet.h. The group stands in the kernel's list in the place of its members, so that what the
+ * members say of outgoing packets (PACKET_IGNORE_OUTGOING) is not asked: without this, what one thread sends another one
+ * receives, and sends again. */
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+enum { PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 0x4000 };
+#endif
+
+/* Kernels before 6.2 take the flag and do nothing with it. */
+static bool kernel_ignores_outgoing(void)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 2));
+}
+
 /* Joins the group `id`; the first member makes one, and *id is its number. The kernel numbers members in the order in
  * which they join. */
 static int join(struct fos__afpacket *a, bool first, bool rollover, uint16_t *id)
 {
-	int type = PACKET_FANOUT_HASH, arg = 0;
+	int type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING, arg = 0;
 	socklen_t len = sizeof arg;
 
 	if (rollover)
@@ -114,6 +132,10 @@ int fos_afpacket_set_open(const char *const *names, uint32_t interfaces, const s
 		snprintf(err, errlen, "%u interfaces with %u threads: at least one of each, and up to %u threads",
 		         interfaces, opts->threads, THREADS_MAX);
 		return -EINVAL;
+	}
+	if (opts->threads > 1 && opts->port.tx != FOS_AFPACKET_NO_TX && !kernel_ignores_outgoing()) {
+		snprintf(err, errlen, "more than one thread that sends needs Linux 6.2");
+		return -ENOTSUP;
 	}
 	s = calloc(1, sizeof *s);
 	if (!s)

@@ -27,7 +27,8 @@ struct fos_afpacket_set_opts {
 };
 
 /* Opens `interfaces` interfaces for opts->threads threads into *out; fos_afpacket_set_close() frees it. Nothing is
- * received before all ports stand in order. Errors, with a line in `err`, as of fos_afpacket_open(), and -EINVAL. */
+ * received before all ports stand in order. Errors, with a line in `err`, as of fos_afpacket_open(), and -EINVAL; -ENOTSUP:
+ * several threads that send need Linux 6.2, before which each would receive what the others send. */
 int fos_afpacket_set_open(const char *const *names, uint32_t interfaces, const struct fos_afpacket_set_opts *opts,
                           struct fos_afpacket_set **out, char *err, size_t errlen);
 
