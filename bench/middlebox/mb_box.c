@@ -28,15 +28,18 @@ int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t err
 	b->conf = c;
 	b->start_ns = mb_monotonic_ns();
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	b->trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->worker = calloc(c->workers, sizeof(*b->worker));
-	if (b->ended < 0 || !b->worker) {
+	if (b->ended < 0 || b->trouble < 0 || !b->worker) {
 		snprintf(err, errlen, "no memory");
 		return -ENOMEM;
 	}
 	while (rc == 0 && b->made < c->workers) {
-		rc = mb_worker_make(&b->worker[b->made], c, b->made, b->ended, mb_box_say, b, err, errlen);
+		rc = mb_worker_make(&b->worker[b->made], c, b->made, b->ended, b->trouble, mb_box_say, b, err, errlen);
 		b->made++;
 	}
+	if (rc == 0 && !c->trace && c->workers > 1)
+		rc = mb_box_ports(b, err, errlen);
 	return rc;
 }
 
@@ -70,12 +73,16 @@ void mb_box_free(struct mb_box *b)
 {
 	for (unsigned i = 0; i < b->made; i++)
 		mb_worker_free(&b->worker[i]);
+	fos_afpacket_set_close(b->set);
 	free(b->worker);
 	if (b->ended >= 0)
 		close(b->ended);
+	if (b->trouble >= 0)
+		close(b->trouble);
 	b->worker = NULL;
+	b->set = NULL;
 	b->made = 0;
-	b->ended = -1;
+	b->ended = b->trouble = -1;
 }
 
 void mb_box_stats(struct mb_box *b, struct mb_stats *st)

@@ -75,8 +75,8 @@ static int check_ports(const struct mb_conf *c, char *err, size_t errlen)
 		wrong = "an output file needs a trace: what comes from interfaces leaves on them";
 	else if (c->interfaces == 2 && strcmp(c->interface[0], c->interface[1]) == 0)
 		wrong = "the two interfaces are the same";
-	else if (c->workers > 1)
-		wrong = "more than one worker is not built yet";
+	else if (c->trace && c->workers > 1)
+		wrong = "a replay has one worker: more than one is not built yet";
 	if (wrong)
 		snprintf(err, errlen, "%s", wrong);
 	for (unsigned i = 0; !wrong && i < c->interfaces; i++) {

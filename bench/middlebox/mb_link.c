@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 static void say(const struct mb_link *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -32,28 +33,40 @@ static int watch(struct mb_link *l, int op)
 	return l->fd < 0 || epoll_ctl(l->epoll, op, l->fd, &ev) == 0 ? 0 : -errno;
 }
 
-int mb_link_open(struct mb_link *l, char *err, size_t errlen)
+int mb_link_put(struct mb_link *l, struct fos_port *port)
 {
 	int rc;
 
-	l->state = MB_LINK_GONE;
-	rc = l->opener(l->conf, l->index, l->worker, &l->port, err, errlen);
-	if (rc) {
-		l->port = NULL;
-		return rc;
-	}
-	l->fd = fos_port_fd(l->port);
+	l->port = port;
+	l->fd = fos_port_fd(port);
 	rc = watch(l, EPOLL_CTL_ADD);
-	if (rc) {
-		snprintf(err, errlen, "%s: epoll: %s", l->name, strerror(-rc));
-		fos_port_close(l->port);
-		l->port = NULL;
+	if (rc)
 		return rc;
-	}
+	if (l->shared)
+		memset(&l->before, 0, sizeof(l->before)); /* it goes on counting where it was */
 	l->ifindex = l->conf->interfaces ? if_nametoindex(l->name) : 0;
 	l->backoff_ms = MB_BACKOFF_FIRST_MS;
 	l->state = MB_LINK_UP;
 	return 0;
+}
+
+int mb_link_open(struct mb_link *l, char *err, size_t errlen)
+{
+	struct fos_port *port;
+	int rc;
+
+	l->state = MB_LINK_GONE;
+	l->port = NULL;
+	rc = l->opener(l->conf, l->index, l->worker, &port, err, errlen);
+	if (rc)
+		return rc;
+	rc = mb_link_put(l, port);
+	if (rc) {
+		snprintf(err, errlen, "%s: epoll: %s", l->name, strerror(-rc));
+		fos_port_close(port);
+		l->port = NULL;
+	}
+	return rc;
 }
 
 static void add_stats(struct fos_port_stats *to, const struct fos_port_stats *from)
@@ -68,27 +81,33 @@ static void add_stats(struct fos_port_stats *to, const struct fos_port_stats *fr
 	to->tx_errors += from->tx_errors;
 }
 
-int mb_link_close(struct mb_link *l)
+void mb_link_take(struct mb_link *l)
 {
 	struct fos_port_stats st;
-	int rc;
 
 	if (!l->port)
-		return 0;
+		return;
 	if (l->state == MB_LINK_UP)
 		watch(l, EPOLL_CTL_DEL);
 	fos_port_stats(l->port, &st);
 	add_stats(&l->before, &st);
-	rc = fos_port_close(l->port);
 	l->port = NULL;
 	l->state = MB_LINK_GONE;
-	return rc;
+}
+
+int mb_link_close(struct mb_link *l)
+{
+	struct fos_port *port = l->port;
+
+	mb_link_take(l);
+	return l->shared ? 0 : fos_port_close(port);
 }
 
 /* Nobody waits for a descriptor that has only bad news: it would be said again and again. */
 void mb_link_lost(struct mb_link *l, int error)
 {
 	char other[IF_NAMESIZE];
+	uint64_t one = 1;
 
 	l->probe = false;
 	if (l->state == MB_LINK_GONE || (l->state == MB_LINK_DOWN && error == -ENETDOWN))
@@ -107,6 +126,8 @@ void mb_link_lost(struct mb_link *l, int error)
 	else
 		say(l, "%s: %s; waiting for it", l->name, error == -ENODEV ? "is gone" : strerror(-error));
 	mb_link_close(l);
+	if (l->shared)
+		(void)!write(l->trouble, &one, sizeof(one));
 }
 
 void mb_link_alive(struct mb_link *l)
@@ -124,6 +145,8 @@ static void try_again(struct mb_link *l, uint64_t now_ms)
 
 	if (l->state == MB_LINK_DOWN)
 		l->probe = true;
+	else if (l->shared)
+		l->backoff_ms = MB_BACKOFF_FIRST_MS; /* who has the set does it */
 	else if (mb_link_open(l, err, sizeof(err)) == 0)
 		say(l, "%s: is there again", l->name);
 	l->backoff_ms = l->backoff_ms * 2 < MB_BACKOFF_MOST_MS ? l->backoff_ms * 2 : MB_BACKOFF_MOST_MS;

@@ -49,9 +49,15 @@ struct mb_link {
 	uint64_t next_ms, backoff_ms; /* when it is tried or looked at again, on the monotonic clock */
 	struct fos_port_stats before; /* of the ports that it had before */
 	uint64_t losses;              /* how often it went down or away */
+	bool shared; /* its port is one of a set, which is opened again as a whole: see mb_box_mend() */
+	int trouble; /* an eventfd that says so when such a one is gone */
 	mb_say *say;
 	void *say_arg;
 };
+
+/* A shared one gets its port, and gives it back. 0 or a negative errno. */
+int mb_link_put(struct mb_link *l, struct fos_port *port);
+void mb_link_take(struct mb_link *l);
 
 /* Opens it for the first time: what is wrong then is an error. The names in *l, opener, conf, index, worker, epoll, say are set
  * by the caller. Returns 0 or a negative errno with a line in err. */

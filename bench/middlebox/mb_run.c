@@ -84,18 +84,20 @@ static void watch(struct run *r)
 	unsigned over = 0;
 
 	while (over < r->box.made) {
-		struct pollfd p[3] = {
+		struct pollfd p[4] = {
 			{ .fd = r->signals, .events = POLLIN },
 			{ .fd = r->box.ended, .events = POLLIN },
+			{ .fd = r->box.trouble, .events = POLLIN },
 			{ .fd = r->server ? mb_server_fd(r->server) : -1, .events = POLLIN },
 		};
 		uint64_t now = mb_monotonic_ns(), n;
-		int wait = 1000;
+		int wait = r->box.broken ? 100 : 1000;
 
-		if (r->end_ns && !r->stopping && r->end_ns < now + 1000000000u)
+		if (r->end_ns && !r->stopping && r->end_ns < now + (uint64_t)wait * 1000000u)
 			wait = r->end_ns > now ? (int)((r->end_ns - now) / 1000000 + 1) : 0;
-		poll(p, 3, wait);
+		poll(p, 4, wait);
 		on_signals(r);
+		mb_box_mend(&r->box);
 		if (r->server)
 			mb_server_turn(r->server);
 		if (read(r->box.ended, &n, sizeof(n)) == sizeof(n))
@@ -196,7 +198,7 @@ int mb_run(int argc, char **argv)
 		return mb_run_fail("no memory");
 	r->argc = argc;
 	r->argv = argv;
-	r->signals = r->box.ended = -1;
+	r->signals = r->box.ended = r->box.trouble = -1;
 	mb_conf_init(&r->conf);
 	status = mb_run_opts(&r->conf, argc, argv);
 	if (status < 0)

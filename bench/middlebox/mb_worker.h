@@ -52,7 +52,8 @@ struct mb_worker {
 	struct fos_port *impair; /* == rx, or NULL */
 	struct fos_worker *engine;
 	struct fos_batch *batch, *side, *part; /* what came; of one interface; what is left to be sent */
-	int epoll, wake, timer, ended;         /* ended: an eventfd of the box's, written when the thread is over */
+	int epoll, wake, timer;
+	int ended, trouble; /* eventfds of the box's: the thread is over; a shared link is gone */
 	_Atomic(struct mb_ask *) ask;
 	atomic_bool stop;
 	bool ticking; /* the timer is set to ticks alone */
@@ -63,10 +64,10 @@ struct mb_worker {
 	char err[512];
 };
 
-/* Opens links, makes the engine. Returns 0 or a negative errno with a line in err; free it either way. `ended` stays the
- * caller's. */
-int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index, int ended, mb_say *say, void *say_arg,
-                   char *err, size_t errlen);
+/* Opens links (but those that are shared), makes the engine. Returns 0 or a negative errno with a line in err; free it
+ * either way. The eventfds `ended` and `trouble` stay the caller's. */
+int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index, int ended, int trouble, mb_say *say,
+                   void *say_arg, char *err, size_t errlen);
 int mb_worker_start(struct mb_worker *w);
 void mb_worker_stop(struct mb_worker *w); /* it drains and ends; does not wait */
 void mb_worker_join(struct mb_worker *w);

@@ -62,11 +62,13 @@ static int open_links(struct mb_worker *w, mb_say *say, void *say_arg, char *err
 		l->worker = w->index;
 		l->epoll = w->epoll;
 		l->fd = -1;
+		l->shared = !c->trace && c->workers > 1;
+		l->trouble = w->trouble;
 		l->say = say;
 		l->say_arg = say_arg;
 		snprintf(l->name, sizeof(l->name), "%s", c->trace ? c->trace : c->interface[i]);
 	}
-	for (unsigned i = 0; rc == 0 && i < w->links; i++)
+	for (unsigned i = 0; rc == 0 && i < w->links && !w->link[i].shared; i++)
 		rc = mb_link_open(&w->link[i], err, errlen);
 	if (rc == 0 && c->output) {
 		rc = fos_pcapng_writer_open(c->output, &w->out);
@@ -93,8 +95,8 @@ static int wrap(struct mb_worker *w, const struct fos_impair_spec *spec, char *e
 	return rc;
 }
 
-int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index, int ended, mb_say *say, void *say_arg,
-                   char *err, size_t errlen)
+int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index, int ended, int trouble, mb_say *say,
+                   void *say_arg, char *err, size_t errlen)
 {
 	int rc;
 
@@ -102,6 +104,7 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 	w->conf = c;
 	w->index = index;
 	w->ended = ended;
+	w->trouble = trouble;
 	w->epoll = w->wake = w->timer = -1;
 	rc = make_waiting(w);
 	if (rc) {

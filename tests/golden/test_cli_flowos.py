@@ -38,7 +38,7 @@ class Refusals(common.Case):
         self.refused(PROGRAM, "run", "-i", "a/b")
         self.refused(PROGRAM, "run", "-r", TRACE, "--release", "gate", says="gate is not built yet")
         self.refused(PROGRAM, "run", "-r", TRACE, "--release", "slow", says="tap or gate")
-        self.refused(PROGRAM, "run", "-r", TRACE, "--workers", "2", says="not built yet")
+        self.refused(PROGRAM, "run", "-r", TRACE, "--workers", "2", says="a replay has one worker")
         self.refused(PROGRAM, "run", "-r", TRACE, "--metrics", "0.0.0.0:9469", says="loopback")
         self.refused(PROGRAM, "run", "-r", TRACE, "--metrics", "localhost", says="127.0.0.1")
         self.refused(PROGRAM, "run", "-r", TRACE, "--user", "no-such-user", says="no-such-user")

@@ -270,6 +270,46 @@ class Impaired(Live):
         self.assertGreater(result["impaired"]["lost"], 0)
 
 
+class Workers(Live):
+    def sessions(self, box):
+        """{worker: how many}; each session is whole with one worker: both its directions have bytes there."""
+        found = {}
+        for one in box.ctl("sessions", "--protocol", "tcp", "--max", "1000")["sessions"]:
+            found[one["worker"]] = found.get(one["worker"], 0) + 1
+            self.assertGreater(min(one["forward"]["bytes"], one["back"]["bytes"]), 0, one)
+        return found
+
+    def test_three(self):
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--workers", "3", "--stage", "count",
+                      "--stage", f"digest:out={self.path('digest')}")
+        self.net.serve(self.site)
+        for _ in range(5):
+            for version in (4, 6):
+                self.fetch(version, SIZES[:7])
+        found = self.sessions(box)
+        self.assertEqual(set(found), {0, 1, 2})
+        self.assertEqual(sum(found.values()), 70)
+        self.net.ip("box", "link", "del", "left")
+        self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
+        before = box.cpu_seconds()
+        time.sleep(1)
+        self.assertLess(box.cpu_seconds() - before, 0.3)
+        self.net.join("client", "left", 0)
+        self.assertTrue(net.until(lambda: "all interfaces are there again" in box.said()), box.said())
+        self.assertTrue(net.until(lambda: self.net.get("1", self.path("got"), seconds=1) == 0, 30), box.said())
+        for _ in range(5):
+            self.fetch(4, SIZES[:7])
+        self.assertGreaterEqual(sum(self.sessions(box).values()), 105)
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        self.assertEqual(result["workers"], 3)
+        self.assertEqual(result["engine"]["gaps"], 0)
+        self.assertGreaterEqual(result["modules"]["count"]["tcp"]["sessions"], 105)
+        lines = self.read(self.path("digest")).splitlines()
+        self.assertGreaterEqual(len(lines), 210)
+        self.assertTrue(all(line.endswith(b"gaps=-") for line in lines))
+
+
 class Privileges(Live):
     def test_given_up(self):
         for options, caps, user in (([], 0x6000, "0"), (["--net-admin"], 0x7000, "0"), (["--user", "nobody"], 0x6000, "65534")):
