@@ -119,13 +119,13 @@ class Net:
 class Box:
     """A `flowos run` between the two interfaces."""
 
-    def __init__(self, net, folder, *options):
+    def __init__(self, net, folder, *options, **environment):
         self.net, self.folder = net, folder
         self.socket, self.json = os.path.join(folder, "ctl.sock"), os.path.join(folder, "box.json")
         self.log = os.path.join(folder, "box.log")
         with open(self.log, "wb") as log, open(os.path.join(folder, "box.out"), "wb") as out:
             self.process = net.start("box", os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
-                                     self.json, *options, stdout=out, stderr=log, cwd=folder)
+                                     self.json, *options, stdout=out, stderr=log, cwd=folder, env={**os.environ, **environment})
         assert until(lambda: "forwarding between" in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()
 

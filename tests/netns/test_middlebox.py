@@ -270,6 +270,38 @@ class Impaired(Live):
         self.assertGreater(result["impaired"]["lost"], 0)
 
 
+class Service(Live):
+    def test_manager_is_told(self):
+        """What systemd hears: ready, reloading, ready again, stopping."""
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(self.path("notify"))
+        manager.settimeout(20)
+        conf = self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\n')
+        box = net.Box(self.net, self.folder, "-c", conf, NOTIFY_SOCKET=self.path("notify"))
+        self.assertEqual(manager.recv(1000), b"READY=1\nSTATUS=forwarding between left and right")
+        box.process.send_signal(signal.SIGHUP)
+        self.assertEqual(manager.recv(1000), b"RELOADING=1")
+        self.assertEqual(manager.recv(1000), b"READY=1")
+        self.assertEqual(box.end()[0], 0)
+        self.assertEqual(manager.recv(1000), b"STOPPING=1\nSTATUS=draining")
+
+    def test_drains(self):
+        """What an impairment holds when SIGTERM comes leaves before the end."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--delay", "30s")
+        self.assertNotEqual(self.net.get("1", self.path("got"), seconds=1), 0)
+        held = box.ctl("stats")
+        self.assertEqual(held["engine"]["packets"], 0)
+        begin = time.monotonic()
+        status, result = box.end()
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual(status, 0)
+        self.assertGreater(result["forwarded"], 0)
+        self.assertEqual(result["forwarded"], sum(port["rx_packets"] for port in result["ports"]))
+        self.assertEqual(result["engine"]["packets"], result["forwarded"])
+        self.assertEqual(self.read(self.path("box.out"))[:6], b"left: ")
+
+
 class Workers(Live):
     def sessions(self, box):
         """{worker: how many}; each session is whole with one worker: both its directions have bytes there."""

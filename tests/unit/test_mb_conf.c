@@ -18,6 +18,13 @@
 
 #include "mb_conf.h"
 
+/* libconfig does not free the text that a file ends inside of. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libconfig.so\n";
+}
+
 static struct mb_conf *read_text(const char *text)
 {
 	char path[] = "/tmp/flowos-conf-XXXXXX", err[512] = "";
