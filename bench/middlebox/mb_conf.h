@@ -45,6 +45,7 @@ struct mb_caps {
 struct mb_ring {
 	uint64_t bytes;       /* of the receive ring, per interface and worker */
 	uint64_t frame_bytes; /* the largest frame that is received whole */
+	uint64_t slot_bytes;  /* frames: a larger one does not come by the ring, but by a call */
 	uint64_t block_ns;    /* blocks: how long one is filled at most; whole ms */
 	bool blocks;          /* packets come in blocks; else each by itself */
 	bool send_ring;       /* sent through a ring; else by calls */

@@ -98,6 +98,7 @@ void mb_conf_list(const struct mb_conf *c, mb_setting *each, void *arg)
 	tell(each, arg, "ports.output", c->output);
 	tell_number(each, arg, "ports.ring.bytes", c->ring.bytes);
 	tell_number(each, arg, "ports.ring.frame-bytes", c->ring.frame_bytes);
+	tell_number(each, arg, "ports.ring.slot-bytes", c->ring.slot_bytes);
 	tell_number(each, arg, "ports.ring.block-time", c->ring.block_ns);
 	tell(each, arg, "ports.ring.receive", c->ring.blocks ? "blocks" : NULL);
 	tell(each, arg, "ports.ring.send", c->ring.send_ring ? "ring" : NULL);

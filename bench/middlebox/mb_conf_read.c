@@ -50,6 +50,11 @@ static int set_ring_frame(struct mb_reader *r, void *to, const config_setting_t 
 	return mb_read_count(r, s, 256, 1 << 17, &((struct mb_ring *)to)->frame_bytes);
 }
 
+static int set_ring_slot(struct mb_reader *r, void *to, const config_setting_t *s)
+{
+	return mb_read_count(r, s, 128, 1 << 17, &((struct mb_ring *)to)->slot_bytes);
+}
+
 static int set_ring_block(struct mb_reader *r, void *to, const config_setting_t *s)
 {
 	uint64_t *ns = &((struct mb_ring *)to)->block_ns;
@@ -87,13 +92,10 @@ static int set_ring_bypass(struct mb_reader *r, void *to, const config_setting_t
 static int set_ring(struct mb_reader *r, void *to, const config_setting_t *s)
 {
 	static const struct mb_key keys[] = {
-		{ "bytes", set_ring_bytes },
-		{ "frame-bytes", set_ring_frame },
-		{ "receive", set_ring_receive },
-		{ "block-time", set_ring_block },
-		{ "send", set_ring_send },
-		{ "qdisc-bypass", set_ring_bypass },
-		{ NULL, NULL },
+		{ "bytes", set_ring_bytes },         { "frame-bytes", set_ring_frame },
+		{ "slot-bytes", set_ring_slot },     { "receive", set_ring_receive },
+		{ "block-time", set_ring_block },    { "send", set_ring_send },
+		{ "qdisc-bypass", set_ring_bypass }, { NULL, NULL },
 	};
 
 	return mb_read_group(r, &((struct mb_conf *)to)->ring, s, keys);

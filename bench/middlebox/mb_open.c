@@ -27,6 +27,7 @@ static struct fos_afpacket_opts options_of(const struct mb_conf *c)
 		                        : FOS_AFPACKET_SEND,
 		.rx_ring_bytes = (size_t)r->bytes,
 		.frame_bytes = (uint32_t)r->frame_bytes,
+		.slot_bytes = (uint32_t)r->slot_bytes,
 		.block_ms = (uint32_t)(r->block_ns / 1000000),
 		.timeout_ms = -1,
 		.promiscuous = true,

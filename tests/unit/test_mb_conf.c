@@ -50,7 +50,8 @@ static void done(struct mb_conf *c)
 static void test_every_key(void **state)
 {
 	struct mb_conf *c =
-	    read_text("ports = { interfaces = [ \"a0\", \"b0\" ]; ring = { bytes = \"8M\"; frame-bytes = 2048; receive "
+	    read_text("ports = { interfaces = [ \"a0\", \"b0\" ]; ring = { bytes = \"8M\"; frame-bytes = 2048; "
+	              "slot-bytes = 512; receive "
 	              "= \"blocks\";\n"
 	              "  block-time = \"5ms\"; send = \"ring\"; qdisc-bypass = true; }; };\n"
 	              "workers = 3; release = \"tap\"; control = \"/x/y\"; metrics = \"127.0.0.1:1\"; user = "
@@ -74,6 +75,7 @@ static void test_every_key(void **state)
 	assert_string_equal(c->interface[1], "b0");
 	assert_int_equal(c->ring.bytes, 8000000);
 	assert_int_equal(c->ring.frame_bytes, 2048);
+	assert_int_equal(c->ring.slot_bytes, 512);
 	assert_int_equal(c->ring.block_ns, 5000000);
 	assert_true(c->ring.blocks && c->ring.send_ring && c->ring.qdisc_bypass);
 	assert_int_equal(c->workers, 3);
