@@ -17,6 +17,9 @@ build=(
     libxxhash-dev     # hash of the session table
     libjansson-dev    # JSON
     libssl-dev        # digests
+    libconfig-dev     # flowos.conf
+    libcap-ng-dev     # the middlebox gives up capabilities
+    libseccomp-dev    # and system calls
     libtrace3-dev     # every capture format that is neither pcap nor pcapng; GPL, loaded when needed
     zlib1g-dev
     "libvectorscan-dev|libhyperscan-dev" # modules/grep
@@ -27,7 +30,7 @@ build=(
 run=("gnuplot-nox|gnuplot-qt|gnuplot-x11" python3)
 # For the tests alone: the list of files, a second compiler, sanitizers, other programs' opinion of a stream, peers, namespaces,
 # instruction counts.
-tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2 valgrind)
+tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2 valgrind ethtool curl procps tcpdump)
 # Other stream engines: bench/peers builds adapters for those that are there.
 peers=(golang-go golang-github-google-gopacket-dev tshark tcpflow libnids-dev libnet1-dev)
 # To capture the golden traces anew.

@@ -80,6 +80,7 @@ int fos__flow_init(struct fos__flow *f, const char *name, const char *filter, co
                    size_t errlen)
 {
 	memset(f, 0, sizeof(*f));
+	f->port = -1;
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	if (filter && *filter) {
 		int rc = compile(f, filter, err, errlen);

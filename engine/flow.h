@@ -40,6 +40,7 @@ struct fos__inst {
 struct fos__flow {
 	char name[FOS_FLOW_NAME];
 	bool has_filter;
+	int port; /* index of the interface that its sessions begin on; -1: any */
 	struct bpf_program filter;
 	unsigned n_levels, n_queues, n_inst, n_stages;
 	struct fos__level level[FOS_LEVELS_MAX];

@@ -36,10 +36,10 @@ struct fos_session *fos__use_find(const struct fos_worker *w, const struct fos_k
 	return NULL;
 }
 
-static struct fos__flow *match(const struct fos_worker *w, const struct fos_key *key)
+static struct fos__flow *match(const struct fos_worker *w, const struct fos_key *key, int port)
 {
 	for (unsigned i = 0; i < w->n_flows; i++)
-		if (fos__flow_match(w->flow[i], key))
+		if ((w->flow[i]->port < 0 || w->flow[i]->port == port) && fos__flow_match(w->flow[i], key))
 			return w->flow[i];
 	return NULL;
 }
@@ -71,7 +71,7 @@ static bool make_room(struct fos_worker *w)
 }
 
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
-                                 struct fos_session *older, int originator)
+                                 struct fos_session *older, int originator, int port)
 {
 	uint32_t number;
 	struct fos_session *s;
@@ -92,7 +92,7 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 	s->number = number;
 	s->id = ++w->next_id;
 	s->first_ns = s->last_ns = w->now_ns;
-	s->flow = match(w, key);
+	s->flow = match(w, key, port);
 	s->older = older ? older->number : 0;
 	s->uses = older ? (uint16_t)(older->uses + 1) : 1;
 	s->end_why = FOS_END_EOF;
@@ -349,7 +349,7 @@ static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p
 			oldest = fos__use_older(w, oldest);
 		fos__use_end(w, oldest, FOS_END_TIMEOUT);
 	}
-	struct fos_session *s = fos__use_new(w, key, p->hash, newest, synack ? !side : side);
+	struct fos_session *s = fos__use_new(w, key, p->hash, newest, synack ? !side : side, p->f.port);
 
 	if (s)
 		take_stray_rst(w, s, p, side);

@@ -121,6 +121,14 @@ int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filt
 	return (int)w->n_flows++;
 }
 
+int fos_worker_flow_port(struct fos_worker *w, int flow, int port)
+{
+	if (flow < 0 || (unsigned)flow >= w->n_flows || w->laid_out || port < -1 || port > UINT16_MAX)
+		return -EINVAL;
+	w->flow[flow]->port = port;
+	return 0;
+}
+
 int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
                           const struct fos_module_args *args, const char *level, char *err, size_t errlen)
 {
@@ -268,7 +276,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 		bool synack = (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_ACK)) == (FOS_TCP_SYN | FOS_TCP_ACK);
 
 		s = fos__use_new(w, fos__place_key(w, p, at), p->hash, NULL,
-		                 synack && p->verdict == FOS_PKT_TCP ? !side : side);
+		                 synack && p->verdict == FOS_PKT_TCP ? !side : side, p->f.port);
 	} else if (p->verdict == FOS_PKT_TCP) {
 		s = fos__use_pick(w, s, p, side);
 	}

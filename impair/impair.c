@@ -201,6 +201,11 @@ void fos_impair_stats(const struct fos_port *port, struct fos_impair_stats *st)
 	st->directions = im->chain.directions.n;
 }
 
+uint64_t fos_impair_due(const struct fos_port *port)
+{
+	return fos__waiting_next(&const_impair_of(port)->chain.held);
+}
+
 /* Notes are numbered in order of admission, lines of a file are sorted by frame: nearly always the same. */
 static int sorted_copy(const struct fos_decisions *l, struct fos_decisions **out, uint64_t *twice)
 {

@@ -230,6 +230,11 @@ bool fos__waiting_due(struct fos__waiting *h, uint64_t now_ns, struct fos__relea
 	return true;
 }
 
+uint64_t fos__waiting_next(const struct fos__waiting *h)
+{
+	return h->n ? h->heap[0].due_ns : UINT64_MAX;
+}
+
 bool fos__waiting_reached(struct fos__waiting *h, unsigned stage, uint32_t line, uint32_t number,
                           struct fos__release *out)
 {

@@ -68,6 +68,9 @@ struct fos__release {
 };
 bool fos__waiting_due(struct fos__waiting *h, uint64_t now_ns, struct fos__release *out);
 
+/* When the first is due; UINT64_MAX: nothing is held. */
+uint64_t fos__waiting_next(const struct fos__waiting *h);
+
 /* Takes the first to have come that waits in `stage` for packet `number` of `line`. */
 bool fos__waiting_reached(struct fos__waiting *h, unsigned stage, uint32_t line, uint32_t number,
                           struct fos__release *out);

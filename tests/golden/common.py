@@ -15,8 +15,8 @@ TRACES = os.environ.get("FLOWOS_TRACES") or os.path.join(TOP, "traces")
 SANITIZE = bool(os.environ.get("FLOWOS_SANITIZE"))
 LONG = os.environ.get("FLOWOS_LONG") == "1"
 SECONDS = 600
-# libtrace's reader of files does not free all when it is given what is no capture.
-LEAKS = b"leak:libwandio\nleak:libtrace.so\n"
+# libtrace's reader of files does not free all when it is given what is no capture, nor libconfig what is no configuration.
+LEAKS = b"leak:libwandio\nleak:libtrace.so\nleak:libconfig.so\n"
 
 
 def require(*programs):

@@ -301,6 +301,30 @@ static void test_held_by_time(void **state)
 	fos_impair_spec_free(&spec);
 }
 
+/* Who waits can ask until when. */
+static void test_due(void **state)
+{
+	struct fos_impair_spec spec = SPEC("delay=100ms");
+	struct fos_batch *b = calloc(1, sizeof *b);
+	struct frames fs = { 0 };
+	struct fos_port *p;
+
+	(void)state;
+	frames_mixed(&fs, 3, 30, 40000000, 10);
+	p = impair(array_open(&fs, 1), &spec);
+	assert_true(fos_impair_due(p) == UINT64_MAX);
+	for (size_t next = 0; fos_port_rx(p, b) > 0;) {
+		next += b->n;
+		if (next < fs.n)
+			assert_true(fos_impair_due(p) == fs.f[next].ts_ns + 100000000);
+	}
+	assert_true(fos_impair_due(p) == UINT64_MAX);
+	fos_port_close(p);
+	free(b);
+	frames_free(&fs);
+	fos_impair_spec_free(&spec);
+}
+
 /* A 4-tuple that is used again: the second use is not done the same to, whatever the first one's length. */
 static void test_uses(void **state)
 {
@@ -459,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_held_by_packets),
 		cmocka_unit_test(test_held_by_time),
+		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_uses),
 		cmocka_unit_test(test_time_backwards),
 		cmocka_unit_test(test_other_packets),

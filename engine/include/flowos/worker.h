@@ -97,6 +97,10 @@ void fos_worker_destroy(struct fos_worker *w); /* NULL is no worker */
 int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filter, const char *levels, char *err,
                         size_t errlen);
 
+/* Only sessions whose first packet came from interface `port` (fos_frame.port) belong to the flow; -1: from any, as it is
+ * after fos_worker_add_flow(). Before the first batch. Returns 0 or -EINVAL. */
+int fos_worker_flow_port(struct fos_worker *w, int flow, int port);
+
 /* Makes an instance of a module in stage `stage` (from 0, without holes) of the flow's pipeline. `level`: which level it reads,
  * NULL: what the module says. The module must last until destroy. */
 int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
@@ -118,6 +122,23 @@ void fos_worker_end(struct fos_worker *w, enum fos_end why);
 int fos_worker_finish(struct fos_worker *w, char *err, size_t errlen);
 
 void fos_worker_stats(const struct fos_worker *w, struct fos_worker_stats *st);
+
+/* Shows sessions that a flow took, between batches: looks at up to `looks` places from number `from` on (0: the first) and calls
+ * `each` for every session there, which may ask what stream.h says of a session, and fos_session_progress(), until it returns
+ * something other than 0. Returns where to go on, 0 at the end. Sessions that come and go between two calls may be missed; one
+ * that stays is shown once. */
+uint32_t fos_worker_sessions(const struct fos_worker *w, uint32_t from, uint32_t looks,
+                             int (*each)(void *arg, const struct fos_session *s), void *arg);
+
+/* How far one direction of a session has come. */
+struct fos_session_progress {
+	uint64_t packets;      /* modulo 2^32 */
+	uint64_t passed_bytes; /* TCP: how far the stream at level `app` has come, gaps included; UDP: 0 */
+	uint64_t held_bytes;   /* memory of what waits above a hole */
+	bool fin;              /* its end was seen */
+};
+void fos_session_progress(const struct fos_session *s, int dir, struct fos_session_progress *out);
+bool fos_session_half_open(const struct fos_session *s); /* see max_sessions */
 
 /* The configuration as it came to be, defaults filled in. */
 void fos_worker_settings(const struct fos_worker *w, struct fos_worker_config *cfg);

@@ -73,6 +73,10 @@ int fos_impair_open(struct fos_port *inner, const struct fos_impair_spec *spec, 
 
 void fos_impair_stats(const struct fos_port *port, struct fos_impair_stats *st);
 
+/* When the next packet that is held leaves by time alone, on the frames' clock; UINT64_MAX: none is held. For who waits between
+ * calls of rx where time goes on by itself. */
+uint64_t fos_impair_due(const struct fos_port *port);
+
 /* Writes decisions-out, where the spec says so; once (a second call does nothing). Call it when the run is over:
  * close can give no message. Returns 0 or a negative errno with a line in err. */
 int fos_impair_finish(struct fos_port *port, char *err, size_t errlen);

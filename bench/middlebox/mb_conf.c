@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mb_conf.c: a configuration's life, and what contradicts itself in one. mb_conf_read.c reads it from a file,
+ * mb_conf_list.c tells it.
+ */
+#include "mb_conf.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mb_conf_init(struct mb_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->workers = 1;
+	fos_impair_spec_init(&c->impair);
+}
+
+void mb_conf_free(struct mb_conf *c)
+{
+	for (unsigned i = 0; i < c->texts; i++)
+		free(c->text[i]);
+	fos_impair_spec_free(&c->impair);
+	memset(c, 0, sizeof(*c));
+}
+
+const char *mb_conf_keep(struct mb_conf *c, const char *text)
+{
+	char *copy = c->texts < MB_TEXTS_MAX ? strdup(text) : NULL;
+
+	if (copy)
+		c->text[c->texts++] = copy;
+	return copy;
+}
+
+int mb_conf_release(const char *text, char *err, size_t errlen)
+{
+	if (strcmp(text, "tap") == 0)
+		return 0;
+	if (strcmp(text, "gate") == 0) {
+		snprintf(err, errlen, "gate is not built yet");
+		return -ENOTSUP;
+	}
+	snprintf(err, errlen, "tap or gate");
+	return -EINVAL;
+}
+
+int mb_conf_simple(struct mb_conf *c, const struct bench_engine_opts *o, char *err, size_t errlen)
+{
+	struct mb_pipeline *p = &c->pipeline[0];
+
+	if (c->flows || c->pipelines) {
+		snprintf(err, errlen,
+		         "--stage and --flow: the file has flows and pipelines already; they are changed there");
+		return -EINVAL;
+	}
+	*p = (struct mb_pipeline){ .name = "all", .level = o->level, .stages = o->stages };
+	memcpy(p->stage, o->stage, sizeof(p->stage));
+	c->flow[0] = (struct mb_flow){ .name = "all", .filter = o->filter };
+	c->flows = c->pipelines = 1;
+	return 0;
+}
+
+static int check_ports(const struct mb_conf *c, char *err, size_t errlen)
+{
+	const char *wrong = NULL;
+
+	if (!c->trace && !c->interfaces)
+		wrong = "no port: -i IF[,IF], -r TRACE, or ports in a file given with -c";
+	else if (c->trace && c->interfaces)
+		wrong = "a trace and interfaces: one of them";
+	else if (c->output && !c->trace)
+		wrong = "an output file needs a trace: what comes from interfaces leaves on them";
+	else if (c->interfaces == 2 && strcmp(c->interface[0], c->interface[1]) == 0)
+		wrong = "the two interfaces are the same";
+	else if (c->trace && c->workers > 1)
+		wrong = "a replay has one worker: more than one is not built yet";
+	if (wrong)
+		snprintf(err, errlen, "%s", wrong);
+	for (unsigned i = 0; !wrong && i < c->interfaces; i++) {
+		if (!*c->interface[i] || strlen(c->interface[i]) >= IFNAMSIZ || strchr(c->interface[i], '/')) {
+			snprintf(err, errlen, "%.64s is no interface's name", c->interface[i]);
+			return -EINVAL;
+		}
+	}
+	return wrong ? -EINVAL : 0;
+}
+
+static int check_flow(const struct mb_conf *c, const struct mb_flow *f, char *err, size_t errlen)
+{
+	bool known = !f->interface;
+
+	for (unsigned i = 0; i < c->named; i++)
+		known |= f->interface && strcmp(c->interface[i], f->interface) == 0;
+	if (!known)
+		snprintf(err, errlen, "flow %s: %s is none of the interfaces", f->name, f->interface);
+	return known ? 0 : -EINVAL;
+}
+
+int mb_conf_check(const struct mb_conf *c, char *err, size_t errlen)
+{
+	int rc = check_ports(c, err, errlen);
+
+	for (unsigned i = 0; rc == 0 && i < c->flows; i++)
+		rc = check_flow(c, &c->flow[i], err, errlen);
+	if (rc == 0 && !c->flows) {
+		snprintf(err, errlen, "no flow: without one nothing goes through the engine");
+		rc = -EINVAL;
+	}
+	if (rc == 0 && c->interfaces && (c->impair.decisions_in || c->impair.decisions_out)) {
+		snprintf(err, errlen, "decisions-in and decisions-out are for traces: live packets have no number");
+		rc = -EINVAL;
+	}
+	return rc;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mb_reload.c: see mb_reload.h.
+ */
+#include "mb_reload.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mb_notify.h"
+
+struct changes {
+	bool impair, metrics;
+	unsigned refused;
+};
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...)
+{
+	char text[1200];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	mb_box_say(NULL, text);
+}
+
+static void look(void *arg, const char *key, const char *was, const char *now)
+{
+	struct changes *c = arg;
+
+	if (!mb_conf_changeable(key)) {
+		say("%s: %.200s is not changed to %.200s while it runs: start it again for that", key,
+		    was ? was : "(nothing)", now ? now : "(nothing)");
+		c->refused++;
+	} else if (strcmp(key, "metrics") == 0) {
+		c->metrics = true;
+	} else {
+		c->impair = true;
+	}
+}
+
+/* All workers get it; one that is too busy keeps the old one, which is said. */
+static void change_impair(struct mb_conf *c, struct mb_box *b, const struct mb_conf *now)
+{
+	char text[1024];
+
+	if (!c->interfaces) {
+		say("impair: a replay's impairment stays as it is");
+		return;
+	}
+	for (unsigned i = 0; i < b->made; i++) {
+		struct mb_new_impair n = { .spec = &now->impair };
+
+		if (mb_worker_ask(&b->worker[i], mb_worker_impair, &n))
+			say("impair: worker %u is too busy", i);
+		else if (n.status)
+			say("impair: %s", n.err);
+	}
+	fos_impair_spec_free(&c->impair);
+	if (fos_impair_spec_copy(&c->impair, &now->impair))
+		fos_impair_spec_init(&c->impair);
+	fos_impair_spec_text(&c->impair, text, sizeof(text));
+	say("impair: now %s", text);
+}
+
+static void change_metrics(struct mb_conf *c, struct mb_server *s, const struct mb_conf *now)
+{
+	char err[256];
+
+	if (!s)
+		say("metrics: there is no server to answer: start it again for that");
+	else if (mb_server_metrics(s, now->metrics, err, sizeof(err)))
+		say("metrics: %s", err);
+	else {
+		c->metrics = now->metrics ? mb_conf_keep(c, now->metrics) : NULL;
+		say("metrics: now %s", now->metrics ? now->metrics : "nowhere");
+	}
+}
+
+void mb_reload(struct mb_conf *c, struct mb_box *b, struct mb_server *s, int argc, char **argv)
+{
+	struct mb_conf *now = malloc(sizeof(*now));
+	struct changes ch = { 0 };
+	char err[1024];
+
+	mb_notify("RELOADING=1");
+	if (!c->path || !now) {
+		say("there is no file to read again");
+	} else {
+		mb_conf_init(now);
+		if (mb_run_opts_again(now, argc, argv, err, sizeof(err)) >= 0) {
+			say("%s; nothing is changed", err);
+		} else {
+			mb_conf_diff(c, now, look, &ch);
+			if (ch.impair)
+				change_impair(c, b, now);
+			if (ch.metrics)
+				change_metrics(c, s, now);
+			if (!ch.impair && !ch.metrics && !ch.refused)
+				say("%s: read again, nothing has changed", c->path);
+		}
+		mb_conf_free(now);
+	}
+	free(now);
+	mb_notify("READY=1");
+}

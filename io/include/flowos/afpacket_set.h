@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * afpacket_set.h: AF_PACKET ports for several threads: on each of some interfaces one port a thread, among which the kernel
+ * divides what the interface receives, by session.
+ *
+ * Both directions of a session come to the same thread, whichever interface they arrive at: the kernel's hash of a packet's
+ * addresses and ports is the same both ways, and the ports of every interface stand in the same order. That order is made
+ * when ports are opened and lost when one is opened again, so a set is opened, and opened again, as a whole.
+ *
+ * The kernel does not look for fragments or into every tunnel here: such packets may come to another thread than the rest
+ * of their session, always to the same one. Nothing is defragmented, as what would come of it could not be sent on.
+ *
+ * Threads: the functions below are for one thread, while no other uses the set's ports.
+ */
+#ifndef FLOWOS_AFPACKET_SET_H
+#define FLOWOS_AFPACKET_SET_H
+
+#include <flowos/afpacket.h>
+
+struct fos_afpacket_set;
+
+struct fos_afpacket_set_opts {
+	struct fos_afpacket_opts port; /* of each; `port.port` is that of the first interface's, others count on */
+	uint32_t threads;              /* ports an interface, 1 to 256 */
+	bool rollover; /* where a port's ring is full, its packets go to another's: they are not lost, but overtake each
+	                * other, and come to a thread that does not know their session */
+};
+
+/* Opens `interfaces` interfaces for opts->threads threads into *out; fos_afpacket_set_close() frees it. Nothing is
+ * received before all ports stand in order. Errors, with a line in `err`, as of fos_afpacket_open(), and -EINVAL; -ENOTSUP:
+ * several threads that send need Linux 6.2, before which each would receive what the others send. */
+int fos_afpacket_set_open(const char *const *names, uint32_t interfaces, const struct fos_afpacket_set_opts *opts,
+                          struct fos_afpacket_set **out, char *err, size_t errlen);
+
+/* The port of a thread on an interface, both from 0. It belongs to the set and is never closed by itself; it is
+ * another after fos_afpacket_set_reopen(). NULL after that failed. */
+struct fos_port *fos_afpacket_set_port(const struct fos_afpacket_set *set, uint32_t interface, uint32_t thread);
+
+/* After a port said -ENODEV: closes all and opens them by name, in order. What they counted goes on. Returns 0, or
+ * an error with a line in `err`, after which there are no ports until a later call succeeds. */
+int fos_afpacket_set_reopen(struct fos_afpacket_set *set, char *err, size_t errlen);
+
+/* NULL is no set. */
+void fos_afpacket_set_close(struct fos_afpacket_set *set);
+
+#endif

@@ -1,0 +1,419 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""flowos run between two interfaces: files arrive whole, modules saw what was sent, replay gives the same, and it can be
+asked, ended, and impaired meanwhile."""
+
+import glob
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import net
+from net import common
+
+SIZES = [1, 2, 1000, 1460, 1461, 65536, 1000003] + ([] if common.SANITIZE else [8 << 20])
+SEED = int(os.environ.get("FLOWOS_SEED", "1"))
+
+
+class Live(common.Case):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)
+        self.net = net.Net()
+        self.addCleanup(self.net.close)
+        self.site = self.path("site")
+        os.mkdir(self.site)
+        rnd = random.Random(SEED)
+        for size in SIZES:
+            with open(os.path.join(self.site, str(size)), "wb") as out:
+                out.write(rnd.randbytes(size))
+
+    def settle(self, path):
+        """Waits until a file has not grown for a second."""
+        size, since = -1, time.monotonic()
+        while time.monotonic() < since + 1:
+            if os.path.getsize(path) != size:
+                size, since = os.path.getsize(path), time.monotonic()
+            time.sleep(0.05)
+
+    def fetch(self, version=4, sizes=SIZES):
+        """Every file is as it was."""
+        for size in sizes:
+            out = self.path("got")
+            self.assertEqual(self.net.get(str(size), out, version), 0, f"IPv{version}, {size} bytes")
+            self.assertEqual(self.read(out), self.read(os.path.join(self.site, str(size))), f"IPv{version}, {size} bytes")
+
+    def bodies(self, folder):
+        """What dump wrote of the server's streams, without the heads, sorted by length."""
+        found = []
+        for name in glob.glob(os.path.join(folder, "*")):
+            data = self.read(name)
+            if data.startswith(b"HTTP/1.0 200"):
+                found.append(data.split(b"\r\n\r\n", 1)[1])
+        return sorted(found, key=len)
+
+    def gaps(self, folder):
+        with open(os.path.join(folder, "gaps.tsv"), encoding="ascii") as table:
+            return [line for line in table if not line.startswith("file\t")]
+
+
+class Forwards(Live):
+    def test_files(self):
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", f"dump:dir={self.path('dump')}+count",
+                      "--stage", f"digest:out={self.path('live')}")
+        capture = self.path("beside.pcap")
+        with open(self.path("tcpdump.log"), "wb") as log:
+            tcpdump = self.net.start("box", "tcpdump", "-i", "left", "-w", capture, "-s", "0", "-B", "65536", "-U", "-Z",
+                                     "root", "tcp", stderr=log)
+        self.assertTrue(net.until(lambda: b"listening" in self.read(log.name)))
+        self.net.serve(self.site)
+        for version in (4, 6):
+            self.fetch(version)
+        flows = box.ctl("flows")
+        self.assertTrue(flows["complete"])
+        self.assertEqual(flows["flows"][0]["name"], "all")
+        self.assertGreaterEqual(flows["flows"][0]["sessions"], 2 * len(SIZES))
+        sessions = box.ctl("sessions", "--protocol", "tcp", "--port", net.PORT)["sessions"]
+        self.assertEqual(len(sessions), 2 * len(SIZES))
+        self.assertEqual({s["to"] for s in sessions}, {f"{net.SERVER[0]}:{net.PORT}", f"[{net.SERVER[1]}]:{net.PORT}"})
+        self.assertEqual(len(box.ctl("sessions", "--host", net.CLIENT[1], "--protocol", "tcp")["sessions"]), len(SIZES))
+        self.settle(capture) # it stops where it is, and may be behind
+        tcpdump.send_signal(signal.SIGINT)
+        tcpdump.wait(20)
+        self.assertRegex(self.read(log.name), rb"\n0 packets dropped by kernel")
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        self.assertEqual(result["engine"]["gaps"], 0)
+        self.assertEqual(result["tx_lost"], 0)
+        self.assertEqual([port["drops"] for port in result["ports"]], [0, 0])
+        self.assertEqual(result["modules"]["count"]["tcp"]["gaps"], 0)
+        want = sorted((self.read(os.path.join(self.site, str(size))) for size in SIZES for _ in (4, 6)), key=len)
+        self.assertEqual(self.bodies(self.path("dump")), want)
+        self.assertEqual(self.gaps(self.path("dump")), [])
+        self.ok("flowos", "run", "-r", capture, "--stage", f"digest:out={self.path('replayed')}", "--json", self.path("r.json"))
+        self.assertEqual(self.read(self.path("replayed")), self.read(self.path("live")))
+        golden = self.path("golden")
+        self.ok("flowos-golden", "record", capture, "-o", golden)
+        self.assertEqual(self.read(golden).count(b"gaps=-"), 4 * len(SIZES))
+
+    def test_other_traffic(self):
+        """What is no TCP, and what no flow wants, passes."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--flow", "tcp port 1", "--stage", "count")
+        self.net.serve(self.site)
+        self.fetch(4, [1, 1000003])
+        for family, address in zip(("AF_INET", "AF_INET6"), net.SERVER): # nobody listens: ICMP comes back and says so
+            ask = (f"import socket\ns = socket.socket(socket.{family}, socket.SOCK_DGRAM)\ns.settimeout(5)\n"
+                   f"s.connect(('{address}', 9))\ns.send(b'x')\ntry:\n    s.recv(1)\nexcept ConnectionRefusedError:\n    pass")
+            self.net.command("client", sys.executable, "-c", ask)
+        status, result = box.end()
+        self.assertEqual(status, 0)
+        self.assertGreater(result["engine"]["unmatched"], 10)
+        self.assertGreater(result["engine"]["non_ip_packets"], 0) # ARP
+        self.assertGreaterEqual(result["engine"]["other_packets"], 2)
+        self.assertEqual(result["modules"]["count"]["tcp"]["sessions"], 0)
+        self.assertEqual(result["forwarded"], result["engine"]["packets"])
+
+    def test_one_interface(self):
+        """It only looks on: another box forwards."""
+        box = net.Box(self.net, self.folder, "-i", "left,right")
+        seen = self.path("seen.json")
+        eye = self.net.start("server", os.path.join(common.BIN, "flowos"), "run", "--in", "eth0", "--control", "none", "--stage",
+                             "count", "--json", seen, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertIn(b"receiving on eth0", eye.stderr.readline())
+        self.net.serve(self.site)
+        self.fetch(4, [1000])
+        eye.send_signal(signal.SIGTERM)
+        self.assertEqual(eye.wait(30), 0)
+        eye.stderr.close()
+        result = json.loads(self.read(seen))
+        self.assertEqual(result["forwarded"], 0)
+        self.assertGreater(result["modules"]["count"]["tcp"]["delivered_bytes"], 40) # the client's direction: what it received
+        self.assertEqual(box.end()[0], 0)
+
+
+class Forms(Live):
+    """Other forms of packets than the ones that veth likes best."""
+
+    def whole(self, *versions):
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--ring-bytes", "64M", "--stage", f"dump:dir={self.path('dump')}")
+        self.net.serve(self.site)
+        for version in versions:
+            self.fetch(version)
+        status, result = box.end()
+        self.assertEqual(status, 0)
+        self.assertEqual(result["engine"]["gaps"] + result["engine"]["bad_checksum"] + result["tx_lost"], 0)
+        want = sorted((self.read(os.path.join(self.site, str(size))) for size in SIZES for _ in versions), key=len)
+        self.assertEqual(self.bodies(self.path("dump")), want)
+        self.assertEqual(self.gaps(self.path("dump")), [])
+
+    def test_no_offloads(self):
+        for name, port in (("client", "eth0"), ("box", "left"), ("box", "right"), ("server", "eth0")):
+            self.net.command(name, "ethtool", "-K", port, "tso", "off", "gso", "off", "gro", "off", "tx", "off", "rx", "off",
+                             "sg", "off", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.whole(4, 6)
+
+    def test_vlan(self):
+        probe = ["ip", "-n", self.net.ns["box"], "link", "add", "link", "left", "name", "probe", "type", "vlan", "id", "5"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode:
+            self.skipTest("this kernel has no VLAN interfaces")
+        self.net.ip("box", "link", "del", "probe")
+        for side, name in enumerate(("client", "server")):
+            for address, bits in zip((net.CLIENT, net.SERVER)[side], (24, 64)):
+                self.net.ip(name, "address", "del", f"{address}/{bits}", "dev", "eth0")
+            self.net.ip(name, "link", "add", "link", "eth0", "name", "tagged", "type", "vlan", "id", "77")
+            for address, bits in zip((net.CLIENT, net.SERVER)[side], (24, 64)):
+                self.net.ip(name, "address", "add", f"{address}/{bits}", "dev", "tagged", *(["nodad"] if bits == 64 else []))
+            self.net.ip(name, "link", "set", "tagged", "up")
+        self.whole(4, 6)
+
+
+class Asked(Live):
+    def test_while_traffic_runs(self):
+        """Peers that ask for everything, say nothing, or rubbish, for as long as files are fetched: nothing is lost, and
+        others are answered."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", "count")
+        self.net.serve(self.site)
+        peers = []
+        for _ in range(20):
+            peer = socket.socket(socket.AF_UNIX)
+            peer.connect(box.socket)
+            peer.setblocking(False)
+            peers.append(peer)
+        self.addCleanup(lambda: [peer.close() for peer in peers])
+        stop = threading.Event()
+
+        def pester():
+            while not stop.is_set():
+                for i, peer in enumerate(peers):
+                    try:
+                        peer.send((b'{"command":"sessions","max":1000}\n' * 20, b"x" * 500, b"", b'{"command":"stats"}\n')[i % 4])
+                    except OSError: # its buffer is full, or it was dropped
+                        pass
+                time.sleep(0.01)
+
+        thread = threading.Thread(target=pester)
+        thread.start()
+        try:
+            before = 0
+            for _ in range(3):
+                self.fetch(4)
+                now = box.ctl("stats")["engine"]["packets"]
+                self.assertGreater(now, before)
+                before = now
+            table = self.ok("flowos", "ctl", "sessions", "--socket", box.socket, "--max", "3").text.splitlines()
+            self.assertEqual(len(table), 4)
+            self.assertTrue(table[0].startswith("proto"))
+            self.assertIn("engine", self.ok("flowos", "ctl", "stats", "--socket", box.socket).text)
+            self.assertIn("all", self.ok("flowos", "ctl", "flows", "--socket", box.socket).text)
+            self.refused("flowos", "ctl", "attach", "--socket", box.socket, status=1, says="not built yet")
+        finally:
+            stop.set()
+            thread.join()
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        self.assertEqual(result["engine"]["gaps"], 0)
+        self.assertEqual(result["tx_lost"], 0)
+        self.assertFalse(os.path.exists(box.socket))
+
+
+class Impaired(Live):
+    def test_live(self):
+        """Loss, reordering and delay between the interfaces: TCP gets the files through nevertheless."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--loss", "1%", "--reorder", "5%,delay=3ms", "--dup", "1%",
+                      "--delay", "2ms", "--seed", SEED, "--stage", f"dump:dir={self.path('dump')}")
+        self.net.serve(self.site)
+        begin = time.monotonic()
+        self.fetch(4, [1])
+        self.assertGreater(time.monotonic() - begin, 0.008) # four ways at 2 ms
+        self.fetch(4, [65536, 1000003])
+        self.fetch(6, [1000003])
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        for word in ("lost", "selected", "delayed"):
+            self.assertGreater(result["impaired"][word], 0, word)
+        self.assertEqual(result["engine"]["gaps"], 0)
+        want = [self.read(os.path.join(self.site, str(size))) for size in (1, 65536, 1000003, 1000003)]
+        self.assertEqual(self.bodies(self.path("dump")), want)
+
+    def test_changed_while_it_runs(self):
+        conf = self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\nimpair = { loss = "100%"; };\n')
+        box = net.Box(self.net, self.folder, "-c", conf)
+        self.net.serve(self.site)
+        self.assertNotEqual(self.net.get("1", self.path("got"), seconds=1), 0)
+        self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\nworkers = 1;\nmetrics = "127.0.0.1:9478";\n'
+                  'caps = { sessions = 1000; };\n')
+        box.process.send_signal(signal.SIGHUP)
+        self.assertTrue(net.until(lambda: "impair: now" in box.said()), box.said())
+        self.assertIn("caps.sessions", box.said())
+        self.assertIn("start it again", box.said())
+        self.fetch(4, [1000])
+        page = self.net.command("box", "curl", "-si", "http://127.0.0.1:9478/metrics", capture_output=True).stdout.decode()
+        self.assertTrue(page.startswith("HTTP/1.0 200 OK\r\n"), page[:100])
+        self.assertIn("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n", page)
+        self.assertGreater(int(re.search(r"^flowos_engine_packets_total (\d+)$", page, re.M).group(1)), 10)
+        self.assertRegex(page, r'(?m)^flowos_port_rx_packets_total\{port="left"\} \d+$')
+        self.path("box.conf", "ports = { interfaces = 5; };\n")
+        box.process.send_signal(signal.SIGHUP)
+        self.assertTrue(net.until(lambda: "nothing is changed" in box.said()), box.said())
+        box.process.send_signal(signal.SIGUSR1)
+        self.fetch(4, [1])
+        status, result = box.end()
+        self.assertEqual(status, 0)
+        self.assertGreater(result["impaired"]["lost"], 0)
+
+
+class Service(Live):
+    def test_manager_is_told(self):
+        """What systemd hears: ready, reloading, ready again, stopping."""
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(self.path("notify"))
+        manager.settimeout(20)
+        conf = self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\n')
+        box = net.Box(self.net, self.folder, "-c", conf, NOTIFY_SOCKET=self.path("notify"))
+        self.assertEqual(manager.recv(1000), b"READY=1\nSTATUS=forwarding between left and right")
+        box.process.send_signal(signal.SIGHUP)
+        self.assertEqual(manager.recv(1000), b"RELOADING=1")
+        self.assertEqual(manager.recv(1000), b"READY=1")
+        self.assertEqual(box.end()[0], 0)
+        self.assertEqual(manager.recv(1000), b"STOPPING=1\nSTATUS=draining")
+
+    def test_drains(self):
+        """What an impairment holds when SIGTERM comes leaves before the end."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--delay", "30s")
+        self.assertNotEqual(self.net.get("1", self.path("got"), seconds=1), 0)
+        held = box.ctl("stats")
+        self.assertEqual(held["engine"]["packets"], 0)
+        begin = time.monotonic()
+        status, result = box.end()
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual(status, 0)
+        self.assertGreater(result["forwarded"], 0)
+        self.assertEqual(result["forwarded"], sum(port["rx_packets"] for port in result["ports"]))
+        self.assertEqual(result["engine"]["packets"], result["forwarded"])
+        self.assertEqual(self.read(self.path("box.out"))[:6], b"left: ")
+
+
+class Workers(Live):
+    def sessions(self, box):
+        """{worker: how many}; each session is whole with one worker: both its directions have bytes there."""
+        found = {}
+        for one in box.ctl("sessions", "--protocol", "tcp", "--max", "1000")["sessions"]:
+            found[one["worker"]] = found.get(one["worker"], 0) + 1
+            self.assertGreater(min(one["forward"]["bytes"], one["back"]["bytes"]), 0, one)
+        return found
+
+    def test_three(self):
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--workers", "3", "--stage", "count",
+                      "--stage", f"digest:out={self.path('digest')}")
+        self.net.serve(self.site)
+        for _ in range(5):
+            for version in (4, 6):
+                self.fetch(version, SIZES[:7])
+        found = self.sessions(box)
+        self.assertEqual(set(found), {0, 1, 2})
+        self.assertEqual(sum(found.values()), 70)
+        self.net.ip("box", "link", "del", "left")
+        self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
+        before = box.cpu_seconds()
+        time.sleep(1)
+        self.assertLess(box.cpu_seconds() - before, 0.3)
+        self.net.join("client", "left", 0)
+        self.assertTrue(net.until(lambda: "all interfaces are there again" in box.said()), box.said())
+        self.assertTrue(net.until(lambda: self.net.get("1", self.path("got"), seconds=1) == 0, 30), box.said())
+        for _ in range(5):
+            self.fetch(4, SIZES[:7])
+        self.assertGreaterEqual(sum(self.sessions(box).values()), 105)
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        self.assertEqual(result["workers"], 3)
+        self.assertEqual(result["engine"]["gaps"], 0)
+        self.assertGreaterEqual(result["modules"]["count"]["tcp"]["sessions"], 105)
+        lines = self.read(self.path("digest")).splitlines()
+        self.assertGreaterEqual(len(lines), 210)
+        self.assertTrue(all(line.endswith(b"gaps=-") for line in lines))
+
+
+class Privileges(Live):
+    def test_given_up(self):
+        for options, caps, user in (([], 0x6000, "0"), (["--net-admin"], 0x7000, "0"), (["--user", "nobody"], 0x6000, "65534")):
+            box = net.Box(self.net, self.folder, "-i", "left,right", *options)
+            for pid in [box.process.pid, *map(int, os.listdir(f"/proc/{box.process.pid}/task"))]:
+                with open(f"/proc/{pid}/status", encoding="ascii") as text:
+                    status = dict(line.rstrip("\n").split(":\t", 1) for line in text if ":\t" in line)
+                for word in ("CapEff", "CapPrm"):
+                    self.assertEqual(int(status[word], 16), 0x2000 | 0x4000 | (caps & 0x1000), f"{options}: {word}")
+                self.assertEqual(int(status["CapInh"], 16), 0)
+                self.assertEqual(status["Seccomp"], "2" if not common.SANITIZE else status["Seccomp"])
+                self.assertEqual(status["NoNewPrivs"], "1")
+                self.assertEqual(set(status["Uid"].split()), {user})
+            self.assertGreaterEqual(len(os.listdir(f"/proc/{box.process.pid}/task")), 2)
+            self.assertEqual(os.stat(box.socket).st_mode & 0o777, 0o600)
+            self.assertEqual(os.stat(box.socket).st_uid, int(user))
+            self.assertIn("engine", box.ctl("stats"))
+            if user == "0":
+                self.assertEqual(box.end()[0], 0)
+            else: # nobody may not write into this folder: that is said, and it is no success
+                box.process.send_signal(signal.SIGTERM)
+                self.assertEqual(box.process.wait(30), 2)
+                self.assertIn("Permission denied", box.said())
+                os.unlink(box.socket)
+
+
+class Interfaces(Live):
+    def works(self):
+        return net.until(lambda: self.net.get("1000", self.path("got"), seconds=1) == 0, 30)
+
+    def idle(self, box, seconds=1.0):
+        """CPU time that it takes while there is nothing to do."""
+        before = box.cpu_seconds()
+        time.sleep(seconds)
+        return (box.cpu_seconds() - before) / seconds
+
+    def test_come_and_go(self):
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", "count")
+        self.net.serve(self.site)
+        self.assertTrue(self.works())
+        busy = {"up": self.idle(box)}
+        self.net.ip("box", "link", "set", "right", "down")
+        self.assertTrue(net.until(lambda: "right: went down" in box.said()), box.said())
+        self.assertEqual([port["state"] for port in box.ctl("stats")["ports"]], ["up", "down"])
+        busy["down"] = self.idle(box)
+        self.net.ip("box", "link", "set", "right", "up")
+        self.assertTrue(net.until(lambda: "right: is up again" in box.said()), box.said())
+        self.assertTrue(self.works(), "after it was down")
+        self.net.ip("box", "link", "set", "left", "down")
+        self.net.ip("box", "link", "set", "left", "name", "other")
+        self.net.ip("box", "link", "set", "other", "up")
+        self.assertTrue(net.until(lambda: "waiting for something of that name" in box.said() or "left: is gone" in box.said()),
+                        box.said())
+        busy["renamed"] = self.idle(box)
+        self.net.ip("box", "link", "set", "other", "down")
+        self.net.ip("box", "link", "set", "other", "name", "left")
+        self.net.ip("box", "link", "set", "left", "up")
+        self.assertTrue(self.works(), "after it was renamed: " + box.said())
+        self.net.ip("box", "link", "del", "left")
+        self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
+        busy["deleted"] = self.idle(box)
+        self.net.join("client", "left", 0)
+        self.assertTrue(self.works(), "after it was made again: " + box.said())
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        self.assertGreaterEqual(result["ports"][0]["losses"], 2)
+        self.assertLess(max(busy.values()), 0.2, f"busy: {busy}")
+
+    def test_not_there(self):
+        self.refused("flowos", "run", "-i", "lo,nosuch0", "--control", "none", says="nosuch0")
+
+
+if __name__ == "__main__":
+    net.require("curl", "tcpdump", "sysctl", "ethtool")
+    unittest.main(verbosity=1)
