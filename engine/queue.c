@@ -133,6 +133,7 @@ static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__or
 	}
 	fos__span_fetch(data, len);
 	append(q, sp, flags | FOS_SPAN_OWN);
+	q->in->own = true;
 }
 
 /* A level at or below the transport header: the packet's bytes from there to its end. */

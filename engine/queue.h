@@ -36,6 +36,7 @@ struct fos__spans {
 	const struct fos_span *mapped; /* what fos_sp_map() found last, or NULL */
 	const struct fos_span *hint;   /* a span at or before the head of the module that runs, or NULL */
 	bool pooled;
+	bool own; /* there may be spans with FOS_SPAN_OWN in it: they are to be given back one by one */
 };
 
 struct fos__queue {
