@@ -88,6 +88,20 @@ void fos__table_free(struct fos__table *t)
 	array_free(&t->old);
 }
 
+void fos__table_clear(struct fos__table *t)
+{
+	struct fos__array small;
+
+	array_free(&t->old);
+	if (array_init(&small, FIRST_BUCKETS) == 0) {
+		array_free(&t->now);
+		t->now = small;
+		return;
+	}
+	memset(t->now.bucket, 0, ((size_t)t->now.mask + 1) * sizeof(struct fos__bucket));
+	t->now.used = 0;
+}
+
 static void probe_start(struct fos__probe *p, const struct fos__array *a, uint32_t hash)
 {
 	p->array = a;

@@ -47,6 +47,7 @@ struct fos__probe {
 
 int fos__table_init(struct fos__table *t);
 void fos__table_free(struct fos__table *t);
+void fos__table_clear(struct fos__table *t); /* takes everything out */
 
 /* Loads the cache line that a look-up of `hash` begins with. */
 static inline void fos__table_prefetch(const struct fos__table *t, uint32_t hash)

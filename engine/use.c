@@ -128,6 +128,33 @@ void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos
 	fos__crowd_seen(&w->crowd, &w->slab, s, both || delivered(s, 0) || delivered(s, 1));
 }
 
+static void close_modules(struct fos_worker *w, struct fos_session *s)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (int side = 0; side < 2; side++)
+		fos__pipeline_close(w, s, side);
+	for (unsigned i = 0; i < f->n_inst; i++)
+		if (f->inst[i].module->session_close)
+			f->inst[i].module->session_close(f->inst[i].self, s);
+}
+
+void fos__use_close(struct fos_worker *w, struct fos_session *s, enum fos_end why)
+{
+	s->end_why = (uint16_t)why;
+	if (s->flow) {
+		if (s->key.proto == IPPROTO_TCP) {
+			fos__tcp_end(w, s, 0);
+			fos__tcp_end(w, s, 1);
+		}
+		close_modules(w, s);
+	}
+	fos__trouble_free(s);
+	w->st.sessions_now--;
+	if (w->cfg.session_count)
+		w->cfg.session_count(w->cfg.session_count_arg, w->placing, -1);
+}
+
 /* Takes a use out of its conversation; it is freed when the batch is done. */
 static void forget(struct fos_worker *w, struct fos_session *s)
 {
@@ -149,39 +176,17 @@ static void forget(struct fos_worker *w, struct fos_session *s)
 			older->uses = (uint16_t)(s->uses - 1);
 		}
 	}
-	fos__trouble_free(s);
 	fos__wheel_remove(&w->wheel, &w->slab, s);
 	fos__crowd_leave(&w->crowd, &w->slab, s);
 	s->flags |= FOS_SESSION_OLD;
 	fos__fast_learn(s);
 	s->wheel_next = w->dead;
 	w->dead = s->number;
-	w->st.sessions_now--;
-	if (w->cfg.session_count)
-		w->cfg.session_count(w->cfg.session_count_arg, w->placing, -1);
-}
-
-static void close_modules(struct fos_worker *w, struct fos_session *s)
-{
-	const struct fos__flow *f = s->flow;
-
-	for (int side = 0; side < 2; side++)
-		fos__pipeline_close(w, s, side);
-	for (unsigned i = 0; i < f->n_inst; i++)
-		if (f->inst[i].module->session_close)
-			f->inst[i].module->session_close(f->inst[i].self, s);
 }
 
 void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why)
 {
-	s->end_why = (uint16_t)why;
-	if (s->flow) {
-		if (s->key.proto == IPPROTO_TCP) {
-			fos__tcp_end(w, s, 0);
-			fos__tcp_end(w, s, 1);
-		}
-		close_modules(w, s);
-	}
+	fos__use_close(w, s, why);
 	forget(w, s);
 }
 

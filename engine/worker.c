@@ -361,35 +361,45 @@ int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t 
 	return w->batch_err;
 }
 
-/* A session's end at the end of all; the uses before it end first, wherever in the slab they lie. */
-static void end_in_order(struct fos_worker *w, struct fos_session *s, enum fos_end why)
+static void close_one(struct fos_worker *w, struct fos_session *s, enum fos_end why)
 {
-	while (s->older) {
-		struct fos_session *oldest = fos__use_older(w, s);
-
-		while (oldest->older)
-			oldest = fos__use_older(w, oldest);
-		fos__use_end(w, oldest, fos__use_deadline(w, oldest) <= w->now_ns ? FOS_END_TIMEOUT : why);
-		fos__arena_reset(&w->arena);
-	}
-	fos__use_end(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
+	if (!s->wheel_link) /* in no wheel: given back, or closed */
+		return;
+	fos__use_close(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
+	s->wheel_link = 0;
 	fos__arena_reset(&w->arena);
 }
 
+/* A session's end at the end of all; the uses before it end first, wherever in the slab they lie. */
+static void close_in_order(struct fos_worker *w, struct fos_session *s, enum fos_end why)
+{
+	struct fos_session *use[FOS_USES];
+	unsigned n = 0;
+
+	for (struct fos_session *u = fos__use_older(w, s); u && n < FOS_USES; u = fos__use_older(w, u))
+		use[n++] = u;
+	while (n)
+		close_one(w, use[--n], why);
+	close_one(w, s, why);
+}
+
+/* Nobody looks for a session any more, so none is taken out of where it is found: all of it goes at once. */
 void fos_worker_end(struct fos_worker *w, enum fos_end why)
 {
 	if (!w->laid_out)
 		return;
 	fos_frag_expire(w->frags, w->now_ns);
-	for (uint32_t n = 1; n < w->slab.next; n++) {
-		struct fos_session *s = fos__slab_at(&w->slab, n);
-
-		if (!s->wheel_link) /* in no wheel: given back */
-			continue;
-		end_in_order(w, s, why);
-	}
-	w->n_touched = 0;
 	free_dead(w);
+	for (uint32_t n = 1; n < w->slab.next; n++)
+		close_in_order(w, fos__slab_at(&w->slab, n), why);
+	w->n_touched = 0;
+	fos__table_clear(&w->table);
+	memset(w->wheel.slot, 0, sizeof(w->wheel.slot));
+	memset(&w->crowd, 0, sizeof(w->crowd));
+	size_t size = w->slab.size;
+
+	fos__slab_free(&w->slab);
+	fos__slab_init(&w->slab, size);
 }
 
 int fos_worker_finish(struct fos_worker *w, char *err, size_t errlen)

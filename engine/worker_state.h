@@ -95,6 +95,9 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side);
 /* ... and an RST: is it such a connection's end? */
 bool fos__use_stray_rst(const struct fos_session *s, const struct fos_pkt *p, int side);
+/* Its streams end and its modules are told, but it stays where it is found. */
+void fos__use_close(struct fos_worker *w, struct fos_session *s, enum fos_end why);
+/* ... and it goes. */
 void fos__use_end(struct fos_worker *w, struct fos_session *s, enum fos_end why);
 /* After a packet of a session that is half-open, or of any when it is crowded. */
 void fos__use_seen(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p);

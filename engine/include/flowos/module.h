@@ -18,7 +18,7 @@
 #include <flowos/report.h>
 #include <flowos/stream.h>
 
-enum { FOS_MODULE_ABI = 1 };
+enum { FOS_MODULE_ABI = 2 };
 
 enum fos_access {
 	FOS_READ_ONLY,  /* shares its stage with others */
