@@ -11,7 +11,7 @@ usage: bench/study.py [--quick] [-o FOLDER]      what is not measured yet, then 
 
 A point is one call of flowos-bench with one result file, FOLDER/points/NAME.json, which appears whole or not at all: the
 study may be stopped at any time, by Ctrl-C or the machine, and goes on where it was when it is started again. The folder is
-results/study-COMMIT unless told, so that another commit is another study. --quick takes about five minutes, all of it some hours.
+results/study-COMMIT unless told, so that another commit is another study. --quick takes about five minutes, all of it about an hour.
 """
 import argparse
 import ctypes
@@ -129,7 +129,7 @@ def lines_of(folder, points, seed):
         day = time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(result_of(folder, point.name)))) if result else None
         for run in result["runs"] if result else []:
             lines.append({"point": point.name, "group": point.group,
-                          "axes": {**point.axes, **study_points.swept(run)}, "seed": result["seed"], "machine": result["machine"], "kernel": result["machine"].get("kernel"),
+                          "axes": study_points.axes_of(point, run), "seed": result["seed"], "machine": result["machine"], "kernel": result["machine"].get("kernel"),
                           "commit": result["machine"].get("commit"), "date": day, "flowos": result["flowos"],
                           "trace": result["trace"], "command": result["command"], "run": run})
     return lines

@@ -55,9 +55,10 @@ def by_sessions(form, add):
             options, packets = gen(form, sessions, payload)
             add(f"sessions-{sessions}-{payload}", "sessions", {"sessions": sessions, "payload": text(payload)},
                 [*options, "--stage", "count"], packets)
-        if 100 <= sessions <= 100000:
-            add(f"sessions-{sessions}-mixed", "sessions", {"sessions": sessions, "payload": "mixed"},
-                ["--trace", MIXED, "--sessions", str(sessions), "--stage", "count"], sessions * 22)
+    # Recorded sessions, multiplied: one command, whose runs have the same number of packets each.
+    counts = [n for n in form["sessions"] if 100 <= n <= 100000]
+    add("sessions-mixed", "sessions", {"sessions": None, "payload": "mixed"},
+        ["--trace", MIXED, "--sessions", ",".join(map(str, counts)), "--stage", "count"], 22 * counts[-1] * len(counts))
 
 
 def by_order(form, add):
@@ -77,12 +78,13 @@ def by_order(form, add):
                 [*options, "--stage", "count", "--sweep", f"{kind}=" + ",".join(values)], packets * len(values))
 
 
-def swept(run):
-    """Where a run stands on the axis that its command swept."""
+def axes_of(point, run):
+    """Where a run stands: what its command swept, and the sessions that it says, come from itself."""
+    axes = {k: run["sessions"] if v is None else v for k, v in point.axes.items()}
     for kind in ("reorder", "loss", "dup"):
         if kind in run["axes"]:
-            return {"share": float(run["axes"][kind].split("%")[0])}
-    return {}
+            axes["share"] = float(run["axes"][kind].split("%")[0])
+    return axes
 
 
 def by_module(form, add):

@@ -142,7 +142,7 @@ class Figures(unittest.TestCase):
     @staticmethod
     def run_of(axes, point):
         seconds = {"median": 0.01, "ci95": [0.009, 0.011], "samples": [0.01]}
-        return {"packets": 1000, "wire_bytes": 100000, "seconds": seconds, "axes": axes,
+        return {"packets": 1000, "wire_bytes": 100000, "seconds": seconds, "axes": axes, "sessions": 10,
                 "service_ns": {"p50": 100, "p99": 200, "p999": 0}, "hol_wait_ns": None if point == "x" else
                 {"p50": 1000, "p99": 2000, "p999": 3000}, "memory": {"bytes_per_session": 500.0},
                 "peers": [{"name": "floor: sum", "seconds": seconds}, {"name": "libnids", "seconds": seconds}]}
@@ -155,7 +155,7 @@ class Figures(unittest.TestCase):
             for value in values:
                 axes = {sweep.split("=", 1)[0]: value} if value else {}
                 run = self.run_of(axes, point.name)
-                lines.append({"group": point.group, "axes": {**point.axes, **study_points.swept(run)}, "run": run,
+                lines.append({"group": point.group, "axes": study_points.axes_of(point, run), "run": run,
                               "machine": {"cpu": "a 'CPU' {of_some^kind}", "cores": 2, "kernel": "6", "commit": None}, "date": "2026-01-02"})
         return lines
 
