@@ -10,38 +10,41 @@
 #include <flowos/seq.h>
 
 #include "bug.h"
-#include "held.h"
 #include "parse_plain.h"
 #include "queue.h"
-#include "trouble.h"
+#include "tcp.h"
 
 enum {
 	/* Of the direction that sends: it runs, with nothing out of order, and no FIN was seen. */
 	SENDER_HAS = FOS_HALF_SEEN | FOS_HALF_STARTED | FOS_HALF_ACKS,
 	SENDER_LACKS = FOS_HALF_HOLDS | FOS_HALF_FIN,
-	/* Of the other: it is acknowledged, and nothing waits in it for that. */
+	/* Of the other: it is acknowledged. */
 	PEER_HAS = FOS_HALF_SEEN | FOS_HALF_STARTED | FOS_HALF_ACKED,
-	PEER_LACKS = FOS_HALF_HOLDS,
 	SESSION_LACKS = FOS_SESSION_RST | FOS_SESSION_OLD | FOS_SESSION_HALF_OPEN | FOS_SESSION_AGAIN,
 };
 
-static bool runs_plain(const struct fos_session *s, int side)
+/* Is there nothing wrong with a direction but, where `holds`, that it holds something? */
+static bool runs_plain(const struct fos_session *s, int side, bool holds)
 {
 	const struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+	uint32_t has = SENDER_HAS | (holds ? FOS_HALF_HOLDS : 0u);
 
-	return (h->flags & (SENDER_HAS | SENDER_LACKS)) == SENDER_HAS &&
-	       (peer->flags & (PEER_HAS | PEER_LACKS)) == PEER_HAS && h->next >= s->rest[side].low;
+	return (h->flags & (SENDER_HAS | SENDER_LACKS)) == has && (peer->flags & PEER_HAS) == PEER_HAS &&
+	       h->next >= s->rest[side].low;
 }
 
 void fos__fast_learn(struct fos_session *s)
 {
 	bool may = s->flow && s->flow->plain && s->key.proto == IPPROTO_TCP && !(s->flags & SESSION_LACKS);
+	uint32_t flags = s->flags & ~(uint32_t)(3 * FOS_SESSION_PLAIN0 | 3 * FOS_SESSION_ABOVE0);
 
-	for (int side = 0; side < 2; side++) {
-		uint32_t bit = (uint32_t)FOS_SESSION_PLAIN0 << side;
-
-		s->flags = may && runs_plain(s, side) ? s->flags | bit : s->flags & ~bit;
+	for (int side = 0; may && side < 2; side++) {
+		if (runs_plain(s, side, false))
+			flags |= (uint32_t)FOS_SESSION_PLAIN0 << side;
+		else if (runs_plain(s, side, true))
+			flags |= (uint32_t)FOS_SESSION_ABOVE0 << side;
 	}
+	s->flags = flags;
 }
 
 const struct fos_key *fos__place_key(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at)
@@ -205,6 +208,58 @@ static inline void show_packet(struct fos_session *s, const struct fos_pkt *p, i
 		f->packet[i].call(f->packet[i].self, s, p, side);
 }
 
+/* May the clock and an acknowledgement go on without anything coming of it for what a side holds? */
+static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint64_t now)
+{
+	const struct fos__half *h = &s->half[side];
+	const struct fos__held *held = s->trouble->held[side];
+
+	return fos_seq_near(h->next, ack) < fos__held_least(held) && now < held->calm_ns &&
+	       (int32_t)(h->pkts - held->calm_pkts) < 0;
+}
+
+/* What both short ways do of a packet that comes at `now`. */
+static inline __attribute__((always_inline)) void count_packet(struct fos_worker *w, struct fos_session *s, int side,
+                                                               const struct fos_pkt *p, uint64_t now)
+{
+	w->now_ns = s->last_ns = now;
+	w->st.verdict[FOS_PKT_TCP]++;
+	w->st.payload_bytes += p->app_len;
+	s->half[side].pkts++;
+	acknowledge(&s->half[!side], p->ack);
+}
+
+/* A segment that comes behind all that is held of its direction joins it. */
+static bool join_held(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t now)
+{
+	struct fos__half *h = &s->half[side];
+	struct fos__held *held = s->trouble->held[side];
+	uint64_t pos = fos_seq_near(h->next, p->seq), to = pos + p->app_len;
+
+	if (p->app_len == 0 || pos <= h->next || pos - h->next > FOS_WINDOW || pos < fos__pieces_end(&held->pieces) ||
+	    w->cfg.overlap == FOS_OVERLAP_LINUX)
+		return false;
+	if (now >= held->calm_ns || (int32_t)(h->pkts + 1 - held->calm_pkts) >= 0)
+		return false;
+	count_packet(w, s, side, p, now);
+	if (to > h->high)
+		h->high = to;
+	if (s->flow->n_packet)
+		show_packet(s, p, side);
+	size_t before = fos__held_bytes(held);
+
+	if (fos__held_append(held, p, pos, now, h->pkts, (h->flags & FOS_HALF_ACKED) ? h->ack : 0))
+		w->st.no_memory++;
+	else
+		w->st.held_segments++;
+	fos__tcp_account(w, held, before);
+	if (fos__held_bytes(held) > w->cfg.cap_direction_bytes || w->st.held_bytes > w->cfg.cap_total_bytes) {
+		fos__tcp_cap(w, s, side);
+		fos__fast_learn(s);
+	}
+	return true;
+}
+
 /* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. */
 static inline __attribute__((always_inline)) bool take(struct fos_worker *w, struct fos_pkt *p,
                                                        const struct fos__place *at, uint32_t i)
@@ -213,26 +268,28 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 	uint64_t now = p->f.ts_ns > w->now_ns ? p->f.ts_ns : w->now_ns;
 	int side = s ? side_of(s, at) : -1;
 
-	if (side < 0 || !(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side) || FOS_BUG_ANY)
+	if (side < 0 || !(s->flags & (uint32_t)(FOS_SESSION_PLAIN0 | FOS_SESSION_ABOVE0) << side) || FOS_BUG_ANY)
 		return false;
 	struct fos__half *h = &s->half[side];
 
-	if ((uint32_t)h->next != p->seq || p->app_len != p->app_wire_len || now - s->last_ns >= w->quiet_ns ||
+	if (p->app_len != p->app_wire_len || now - s->last_ns >= w->quiet_ns ||
 	    (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK)) != FOS_TCP_ACK)
 		return false;
 	if (w->cfg.verify_checksums && !fos_checksum_ok(p))
 		return false;
-	w->now_ns = s->last_ns = now;
-	w->st.verdict[FOS_PKT_TCP]++;
-	h->pkts++;
-	acknowledge(&s->half[!side], p->ack);
+	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
+		return false;
+	if (s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side)
+		return join_held(w, s, side, p, now);
+	if ((uint32_t)h->next != p->seq)
+		return false;
 	uint32_t len = p->app_len;
 	uint64_t next = h->next + len;
 
+	count_packet(w, s, side, p, now);
 	h->next = next;
 	if (next > h->high)
 		h->high = next;
-	w->st.payload_bytes += len;
 	w->st.delivered_bytes += len;
 	if (s->flow->n_packet)
 		show_packet(s, p, side);
@@ -254,6 +311,8 @@ static void fetch(struct fos_worker *w, const struct fos_batch *b, struct fos__f
 		if (f[i].held) {
 			f[i].pos = fos_seq_near(s->half[side].next, p->seq);
 			f[i].to = f[i].pos + p->app_len;
+			if (f[i].pos >= fos__pieces_end(&f[i].held->pieces)) /* it comes behind all */
+				f[i].held = NULL;
 		}
 	}
 	fos__held_fetch(f, b->n);
@@ -271,7 +330,7 @@ static void place_fetched(struct fos_worker *w, struct fos_batch *b)
 			fos__held_fetched(&f[i]);
 		if (w->clock_ns && w->clock_ns[i] > w->now_ns) /* as late as the packets of all workers say */
 			w->now_ns = w->clock_ns[i];
-		if (f[i].held || crowded || !take(w, &b->pkt[i], &w->place[i], i))
+		if (crowded || !take(w, &b->pkt[i], &w->place[i], i))
 			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
 	}
 }

@@ -257,6 +257,32 @@ int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t
 	return err;
 }
 
+int fos__held_append(struct fos__held *h, const struct fos_pkt *p, uint64_t pos, uint64_t now_ns, uint32_t pkts,
+                     uint64_t ack)
+{
+	struct fos__origin *o = fos__origin_new(h->pieces.store, p);
+	struct fos__cursor end = { .leaf = NULL };
+
+	if (!o)
+		return -ENOMEM;
+	o->data = o->pkt.app;
+	o->o_from = pos;
+	o->o_len = p->app_len;
+	o->held_ns = now_ns;
+	struct fos__piece x = { .from = pos,
+		                .len = p->app_len,
+		                .origin = o,
+		                .stamp_ns = ack >= pos ? now_ns : FOS_UNSTAMPED,
+		                .stamp_pkts = pkts };
+
+	if (fos__pieces_insert(&h->pieces, &end, &x)) {
+		fos__origin_put(o);
+		return -ENOMEM;
+	}
+	count_in(h, o);
+	return 0;
+}
+
 void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t pkts, uint64_t now_ns)
 {
 	if (!h->pieces.count || fos__held_least(h) > ack)

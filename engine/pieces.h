@@ -118,6 +118,12 @@ static inline struct fos__cursor fos__pieces_first(const struct fos__pieces *p)
 	return (struct fos__cursor){ .leaf = p->count ? p->first : NULL };
 }
 
+/* Where the last piece ends; there is one. */
+static inline uint64_t fos__pieces_end(const struct fos__pieces *p)
+{
+	return fos__cursor_to((struct fos__cursor){ .leaf = p->last, .i = p->last->n - 1u });
+}
+
 void fos__pieces_init(struct fos__pieces *p, struct fos__store *store);
 void fos__pieces_clear(struct fos__pieces *p); /* frees nodes; it is empty then */
 

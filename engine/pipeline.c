@@ -301,14 +301,16 @@ void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
 	const struct fos__flow *f = s->flow;
 	struct fos__queue *q = f->plain && f->n_queues ? fos__queue_of(s, side, 0) : NULL;
 
-	if (q && q->in && !q->in->pooled && !q->in->own && !q->in->gaps && !q->in->gap_why) {
+	if (q && q->in && q->in->first && !(q->in->first->flags & FOS_SPAN_KEPT) && !q->in->gaps && !q->in->gap_why) {
 		bool solo = f->solo && s->key.proto == IPPROTO_TCP && q->tail > q->in->first->off;
 
 		s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
-		if (solo ? run_solo(s, side, q) : run_plain(s, side, q))
-			q->in = NULL;
-		else
+		if (!(solo ? run_solo(s, side, q) : run_plain(s, side, q)))
 			settle(w, s, side);
+		else if (q->in->own || q->in->pooled)
+			fos__queue_clear(q);
+		else
+			q->in = NULL;
 		return;
 	}
 	run_stages(s, side);

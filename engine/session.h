@@ -72,6 +72,7 @@ enum fos__session_flag {
 	FOS_SESSION_HALF_OPEN = 1u << 7, /* no payload delivered, no handshake done: the first to go, see crowd.h */
 	FOS_SESSION_AGAIN = 1u << 8,     /* there is an older use of the 4-tuple */
 	FOS_SESSION_PLAIN0 = 1u << 9,    /* nothing is out of order for side 0, see fast.h; side 1 is the next bit */
+	FOS_SESSION_ABOVE0 = 1u << 11,   /* nothing but that segments wait above a hole; side 1 is the next bit */
 };
 
 /* Three groups: the first 64 bytes find the session, the next 64 are both directions' hot halves, the rest is for what is

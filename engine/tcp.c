@@ -292,7 +292,7 @@ static void give_up_for_cap(struct fos_worker *w, struct fos_session *s, int sid
 
 /* A direction that exceeds its cap pays for it itself; where all is full, the one that holds the most does, so that nobody loses
  * bytes to somebody else's hoard. */
-static void cap(struct fos_worker *w, struct fos_session *s, int side)
+void fos__tcp_cap(struct fos_worker *w, struct fos_session *s, int side)
 {
 	const struct fos__held *held;
 	struct fos__held *most;
@@ -368,7 +368,7 @@ static void segment_before_start(struct fos_worker *w, struct fos_session *s, in
 		}
 	}
 	if (hold(w, s, side, p, pos, p->app, pos + p->app_len))
-		cap(w, s, side);
+		fos__tcp_cap(w, s, side);
 }
 
 static void segment(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)
@@ -403,7 +403,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 	if (!hold(w, s, side, p, from, data, to))
 		return;
 	drain(w, s, side);
-	cap(w, s, side);
+	fos__tcp_cap(w, s, side);
 }
 
 /* The greatest acknowledgement counts, from the first packet of the direction it speaks of on. */

@@ -22,6 +22,9 @@ struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, 
 /* A set that holds nothing goes. */
 void fos__tcp_drop_empty(struct fos_worker *w, struct fos_session *s, int side);
 
+/* After something was held: where that is more than may be, holes are given up. */
+void fos__tcp_cap(struct fos_worker *w, struct fos_session *s, int side);
+
 /* Removes the runs (policy linux) that begin at or before `upto`. */
 void fos__tcp_forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto);
 
