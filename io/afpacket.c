@@ -64,7 +64,8 @@ static int afpacket_rx(struct fos_port *p, struct fos_batch *b)
 	b->now_ns = clock_ns(CLOCK_REALTIME);
 	if (b->n && b->now_ns < b->pkt[b->n - 1].f.ts_ns)
 		b->now_ns = b->pkt[b->n - 1].f.ts_ns;
-	if (changed || a->down || clock_ns(CLOCK_MONOTONIC_COARSE) - a->looked_ns > LOOK_NS)
+	/* The coarse clock may lie before the other: no difference is taken. */
+	if (changed || a->down || clock_ns(CLOCK_MONOTONIC_COARSE) > a->looked_ns + LOOK_NS)
 		fos__afpacket_look(a);
 	if (b->n)
 		return (int)b->n;

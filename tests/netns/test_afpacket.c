@@ -353,54 +353,65 @@ static void test_lone(void **state)
 	netns_run("ip link del v0");
 }
 
-/* Where nobody reads, the ring fills, and every packet is either given out or counted; then it recovers. */
+/* Where nobody reads, the ring fills, and every packet is either given out, whole, or counted; then it recovers. */
+static void overload(const struct fos_afpacket_opts *kind, const char *name, uint32_t len)
+{
+	enum { N = 6000, LONGEST = 30000 };
+	static uint8_t bytes[LONGEST];
+	struct fos_afpacket_opts o = *kind;
+	struct fos_port_stats st;
+	struct fos_port *p;
+	static struct fos_batch b;
+	int fd = netns_socket("v0", false);
+	uint64_t got = 0, quiet = 0, lost;
+
+	o.rx_ring_bytes = 1 << 20;
+	o.timeout_ms = 20;
+	p = port("v1", &o);
+	fill(bytes, len, 1);
+	for (unsigned i = 0; i < N; i++)
+		netns_send(fd, bytes, len);
+	while (quiet < 5) {
+		int n = fos_port_rx(p, &b);
+
+		assert_true(n >= 0);
+		for (int i = 0; i < n; i++) {
+			assert_int_equal(b.pkt[i].f.len, len);
+			assert_memory_equal(b.pkt[i].f.data, bytes, len);
+		}
+		got += (unsigned)n;
+		quiet = n ? 0 : quiet + 1;
+	}
+	fos_port_stats(p, &st);
+	lost = st.drops;
+	print_message("%s, %u bytes: %llu given, %llu lost, %llu freezes\n", name, len, (unsigned long long)got,
+	              (unsigned long long)lost, (unsigned long long)st.freezes);
+	assert_int_equal(got, st.rx_packets);
+	assert_int_equal(got + lost, N);
+	assert_true(got > 0 && lost > 0);
+	assert_true(o.rx == FOS_AFPACKET_FRAMES || st.freezes > 0);
+	for (unsigned i = 0; i < 50; i++) { /* and goes on */
+		struct fos_frame one;
+
+		netns_send(fd, bytes, len);
+		assert_int_equal(netns_receive(p, &one, 1, 2000, NULL), 1);
+		netns_free(&one, 1);
+	}
+	fos_port_stats(p, &st);
+	assert_int_equal(st.drops, lost);
+	close(fd);
+	fos_port_close(p);
+}
+
 static void test_overload(void **state)
 {
-	enum { N = 6000 };
-	static uint8_t bytes[1000];
-
 	(void)state;
 	netns_cable("v0", "v1", true);
-	for (unsigned k = 0; k < 2; k++) {
-		struct fos_afpacket_opts o = kinds[k];
-		struct fos_port_stats st;
-		struct fos_port *p;
-		static struct fos_batch b;
-		int fd = netns_socket("v0", false);
-		uint64_t got = 0, quiet = 0, lost;
-
-		o.rx_ring_bytes = 1 << 20;
-		o.timeout_ms = 20;
-		p = port("v1", &o);
-		fill(bytes, sizeof bytes, 1);
-		for (unsigned i = 0; i < N; i++)
-			netns_send(fd, bytes, sizeof bytes);
-		while (quiet < 5) {
-			int n = fos_port_rx(p, &b);
-
-			assert_true(n >= 0);
-			got += (unsigned)n;
-			quiet = n ? 0 : quiet + 1;
-		}
-		fos_port_stats(p, &st);
-		lost = st.drops;
-		print_message("%s: %llu given, %llu lost, %llu freezes\n", k ? "blocks" : "frames",
-		              (unsigned long long)got, (unsigned long long)lost, (unsigned long long)st.freezes);
-		assert_int_equal(got, st.rx_packets);
-		assert_int_equal(got + lost, N);
-		assert_true(got > 0 && lost > 0);
-		assert_true(k == 0 || st.freezes > 0);
-		for (unsigned i = 0; i < 50; i++) { /* and goes on */
-			struct fos_frame one;
-
-			netns_send(fd, bytes, sizeof bytes);
-			assert_int_equal(netns_receive(p, &one, 1, 2000, NULL), 1);
-			netns_free(&one, 1);
-		}
-		fos_port_stats(p, &st);
-		assert_int_equal(st.drops, lost);
-		close(fd);
-		fos_port_close(p);
+	netns_run("ip link set v0 mtu 65535; ip link set v1 mtu 65535");
+	for (uint32_t len = 1000; len <= 30000; len += 29000) {
+		overload(&kinds[0], "frames", len);
+		overload(&kinds[1], "blocks", len);
+		overload(&kinds[4], "large slots", len);
 	}
 	netns_run("ip link del v0");
 }

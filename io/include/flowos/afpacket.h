@@ -8,9 +8,10 @@
  * is back in its bytes. Frames lie in the ring and are not FOS_FRAME_STABLE: they last until the next rx.
  *
  * The kernel undoes everything (promiscuous mode, rings) when the port is closed, also when the program is killed.
- * Rings are memory that cannot be swapped, and belong to the process: a few big ones may need CAP_IPC_LOCK.
+ * Rings are the kernel's memory, which is not swapped and not counted as locked (RLIMIT_MEMLOCK).
  *
- * Needs CAP_NET_RAW, in the network namespace of the interface. Threads: any may open; a port then belongs to one thread
+ * Needs CAP_NET_RAW, in the network namespace of the interface; without CAP_NET_ADMIN queues beside the rings are as long as
+ * net.core.rmem_max and wmem_max allow. Threads: any may open; a port then belongs to one thread
  * at a time. Interfaces that go away: see rx in port.h.
  */
 #ifndef FLOWOS_AFPACKET_H
@@ -31,9 +32,8 @@ enum fos_afpacket_rx {
 /* How packets are given to the kernel. */
 enum fos_afpacket_tx {
 	FOS_AFPACKET_SEND, /* copied by the call, many a call */
-	FOS_AFPACKET_RING, /* copied into a ring that the NIC reads. Not for interfaces whose packets end in a socket of the
-	                    * same machine (veth, bridges, loopback): the kernel gives a slot back while they still wait
-	                    * there to be read, and what is sent next overwrites them. */
+	FOS_AFPACKET_RING, /* copied into a ring that the NIC reads: for NICs. On interfaces whose packets end in a socket of
+	                    * the same machine (veth, bridges) the kernel copies them once more, and SEND is faster */
 	FOS_AFPACKET_NO_TX, /* receive only */
 };
 
@@ -41,7 +41,7 @@ enum fos_afpacket_tx {
 struct fos_afpacket_opts {
 	enum fos_afpacket_rx rx;
 	enum fos_afpacket_tx tx;
-	size_t rx_ring_bytes; /* 0: 32 MiB. 128 MiB lose less at a hundred and more busy connections */
+	size_t rx_ring_bytes; /* 0: 32 MiB; more loses less while the thread has something else to do */
 	size_t tx_ring_bytes; /* 0: 8 MiB. For FOS_AFPACKET_SEND: what may wait in the interface's queue */
 	uint32_t frame_bytes; /* largest frame that is received whole; 0: 66 KiB, as long as a super-packet gets */
 	uint32_t slot_bytes;  /* FOS_AFPACKET_FRAMES: larger ones do not come by the ring but by a call, into a queue of
@@ -50,7 +50,8 @@ struct fos_afpacket_opts {
 	int timeout_ms;       /* how long rx waits where nothing is there: 0: 100 ms, negative: not at all */
 	bool promiscuous;     /* also what is for other stations: needed to forward */
 	bool no_offloads;     /* without the super-packets' state: to look on, not to send on */
-	bool qdisc_bypass;    /* sends past the interface's queueing discipline */
+	bool qdisc_bypass;    /* sends past the interface's queueing discipline, where the kernel cuts no super-packets:
+	                       * tx cuts what the interface does not */
 	uint16_t port;        /* fos_frame.port of what it gives */
 	const char *filter; /* a pcap expression that the kernel holds packets against before it copies them; NULL: all.
 	                         * What does not match is not received, so not forwarded either */
