@@ -229,34 +229,34 @@ static inline __attribute__((always_inline)) void count_packet(struct fos_worker
 	acknowledge(&s->half[!side], p->ack);
 }
 
-/* A segment that comes behind all that is held of its direction joins it. */
+/* A segment above the hole joins what is held. Most come behind all of it: then there is nothing
+ * to settle. */
 static bool join_held(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t now)
 {
 	struct fos__half *h = &s->half[side];
 	struct fos__held *held = s->trouble->held[side];
 	uint64_t pos = fos_seq_near(h->next, p->seq), to = pos + p->app_len;
 
-	if (p->app_len == 0 || pos <= h->next || pos - h->next > FOS_WINDOW || pos < fos__pieces_end(&held->pieces) ||
-	    w->cfg.overlap == FOS_OVERLAP_LINUX)
-		return false;
-	if (now >= held->calm_ns || (int32_t)(h->pkts + 1 - held->calm_pkts) >= 0)
+	if (p->app_len == 0 || pos <= h->next || pos - h->next > FOS_WINDOW || now >= held->calm_ns ||
+	    (int32_t)(h->pkts + 1 - held->calm_pkts) >= 0)
 		return false;
 	count_packet(w, s, side, p, now);
 	if (to > h->high)
 		h->high = to;
 	if (s->flow->n_packet)
 		show_packet(s, p, side);
-	size_t before = fos__held_bytes(held);
+	bool behind = pos >= fos__pieces_end(&held->pieces);
 
-	if (fos__held_append(held, p, pos, now, h->pkts, (h->flags & FOS_HALF_ACKED) ? h->ack : 0))
-		w->st.no_memory++;
+	if ((behind || to <= fos__held_least(held)) && w->cfg.overlap != FOS_OVERLAP_LINUX)
+		fos__tcp_join(w, s, side, !behind, p, pos);
 	else
-		w->st.held_segments++;
-	fos__tcp_account(w, held, before);
-	if (fos__held_bytes(held) > w->cfg.cap_direction_bytes || w->st.held_bytes > w->cfg.cap_total_bytes) {
+		fos__tcp_hold(w, s, side, p, pos, p->app, to);
+	if (fos__held_bytes(held) > w->cfg.cap_direction_bytes || w->st.held_bytes > w->cfg.cap_total_bytes)
 		fos__tcp_cap(w, s, side);
-		fos__fast_learn(s);
-	}
+	else if (held->calm_ns)
+		return true;
+	fos__tcp_patience(w, s, side);
+	fos__fast_learn(s);
 	return true;
 }
 

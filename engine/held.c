@@ -257,11 +257,11 @@ int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t
 	return err;
 }
 
-int fos__held_append(struct fos__held *h, const struct fos_pkt *p, uint64_t pos, uint64_t now_ns, uint32_t pkts,
-                     uint64_t ack)
+int fos__held_join(struct fos__held *h, bool front, const struct fos_pkt *p, uint64_t pos, uint64_t now_ns,
+                   uint32_t pkts, uint64_t ack)
 {
 	struct fos__origin *o = fos__origin_new(h->pieces.store, p);
-	struct fos__cursor end = { .leaf = NULL };
+	struct fos__cursor at = front ? fos__pieces_first(&h->pieces) : (struct fos__cursor){ .leaf = NULL };
 
 	if (!o)
 		return -ENOMEM;
@@ -275,11 +275,13 @@ int fos__held_append(struct fos__held *h, const struct fos_pkt *p, uint64_t pos,
 		                .stamp_ns = ack >= pos ? now_ns : FOS_UNSTAMPED,
 		                .stamp_pkts = pkts };
 
-	if (fos__pieces_insert(&h->pieces, &end, &x)) {
+	if (fos__pieces_insert(&h->pieces, &at, &x)) {
 		fos__origin_put(o);
 		return -ENOMEM;
 	}
 	count_in(h, o);
+	if (front)
+		h->calm_ns = 0;
 	return 0;
 }
 

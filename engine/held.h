@@ -82,10 +82,10 @@ struct fos__insert {
  * that went in. Returns 0 or -ENOMEM (then part of it may be missing). */
 int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t *conflicts, unsigned *added);
 
-/* Puts in a segment that begins at or behind the end of all that is held, at `pos`: there is nothing to settle. `ack` as above.
- * Returns 0 or -ENOMEM. */
-int fos__held_append(struct fos__held *h, const struct fos_pkt *p, uint64_t pos, uint64_t now_ns, uint32_t pkts,
-                     uint64_t ack);
+/* Puts in a whole segment, at `pos`, that ends before all that is held (`front`) or begins behind it: there is nothing to settle.
+ * `ack` as above. Returns 0 or -ENOMEM. */
+int fos__held_join(struct fos__held *h, bool front, const struct fos_pkt *p, uint64_t pos, uint64_t now_ns,
+                   uint32_t pkts, uint64_t ack);
 
 /* Where a segment will go, while what it will look at is being fetched into the cache. */
 struct fos__fetch {

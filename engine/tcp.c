@@ -319,8 +319,8 @@ static uint64_t place(struct fos_worker *w, const struct fos__half *h, struct fo
 	return rank;
 }
 
-static bool hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
-                 const uint8_t *data, uint64_t to)
+bool fos__tcp_hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
+                   const uint8_t *data, uint64_t to)
 {
 	struct fos__half *h = &s->half[side];
 	uint32_t *count = &s->rest[side].conflicts, conflicts = *count;
@@ -353,6 +353,20 @@ static bool hold(struct fos_worker *w, struct fos_session *s, int side, const st
 	return true;
 }
 
+void fos__tcp_join(struct fos_worker *w, struct fos_session *s, int side, bool front, const struct fos_pkt *p,
+                   uint64_t pos)
+{
+	struct fos__half *h = &s->half[side];
+	struct fos__held *set = s->trouble->held[side];
+	size_t before = fos__held_bytes(set);
+
+	if (fos__held_join(set, front, p, pos, w->now_ns, h->pkts, (h->flags & FOS_HALF_ACKED) ? h->ack : 0))
+		w->st.no_memory++;
+	else
+		w->st.held_segments++;
+	fos__tcp_account(w, set, before);
+}
+
 /* A segment of a direction that has not started: everything waits. */
 static void segment_before_start(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
                                  uint64_t pos)
@@ -367,7 +381,7 @@ static void segment_before_start(struct fos_worker *w, struct fos_session *s, in
 			return;
 		}
 	}
-	if (hold(w, s, side, p, pos, p->app, pos + p->app_len))
+	if (fos__tcp_hold(w, s, side, p, pos, p->app, pos + p->app_len))
 		fos__tcp_cap(w, s, side);
 }
 
@@ -400,7 +414,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 		drain(w, s, side);
 		return;
 	}
-	if (!hold(w, s, side, p, from, data, to))
+	if (!fos__tcp_hold(w, s, side, p, from, data, to))
 		return;
 	drain(w, s, side);
 	fos__tcp_cap(w, s, side);

@@ -22,6 +22,14 @@ struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, 
 /* A set that holds nothing goes. */
 void fos__tcp_drop_empty(struct fos_worker *w, struct fos_session *s, int side);
 
+/* Holds the packet's bytes from position `from` on, `data`, up to `to`; false: no memory. */
+bool fos__tcp_hold(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t from,
+                   const uint8_t *data, uint64_t to);
+
+/* The same for a whole segment at `pos`, before all that is held (`front`) or behind it. */
+void fos__tcp_join(struct fos_worker *w, struct fos_session *s, int side, bool front, const struct fos_pkt *p,
+                   uint64_t pos);
+
 /* After something was held: where that is more than may be, holes are given up. */
 void fos__tcp_cap(struct fos_worker *w, struct fos_session *s, int side);
 
