@@ -304,15 +304,14 @@ static void fetch(struct fos_worker *w, const struct fos_batch *b, struct fos__f
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct fos_pkt *p = &b->pkt[i];
 		const struct fos_session *s = p->verdict == FOS_PKT_TCP ? w->place[i].likely : NULL;
-
 		int side = s && s->trouble && p->app_len ? side_of(s, &w->place[i]) : -1;
 
 		f[i].held = side >= 0 ? s->trouble->held[side] : NULL;
 		if (f[i].held) {
 			f[i].pos = fos_seq_near(s->half[side].next, p->seq);
 			f[i].to = f[i].pos + p->app_len;
-			if (f[i].pos >= fos__pieces_end(&f[i].held->pieces)) /* it comes behind all */
-				f[i].held = NULL;
+			if (f[i].pos >= fos__pieces_end(&f[i].held->pieces) || f[i].to <= fos__held_least(f[i].held))
+				f[i].held = NULL; /* it comes at an end */
 		}
 	}
 	fos__held_fetch(f, b->n);
