@@ -150,6 +150,10 @@ static void look_up(struct fos_worker *w, const struct fos_batch *b)
 		__builtin_prefetch(s, 1);
 		__builtin_prefetch(&s->half, 1);
 		__builtin_prefetch((const char *)s + sizeof(*s), 1);
+		if (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST)) {
+			__builtin_prefetch(&s->rest, 1);
+			__builtin_prefetch(&s->trouble, 1);
+		}
 	}
 }
 

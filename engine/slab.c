@@ -43,7 +43,7 @@ static int grow(struct fos__slab *s)
 
 	if (m == MAP_FAILED)
 		return -1;
-	if (s->chunks >= 4)
+	if (s->chunks >= 1) /* the first one is for those who need few */
 		madvise(m, chunk_bytes(s), MADV_HUGEPAGE);
 	s->chunk[s->chunks++] = m;
 	return 0;

@@ -21,7 +21,7 @@ void fos__slab_free(struct fos__slab *s);
 void *fos__slab_take(struct fos__slab *s, uint32_t *number); /* NULL: no memory */
 void fos__slab_give(struct fos__slab *s, uint32_t number);
 
-enum { FOS_SLAB_SHIFT = 12 };
+enum { FOS_SLAB_SHIFT = 15 }; /* elements are multiples of 64 bytes: chunks, of 2 MiB, and can be huge pages */
 
 static inline void *fos__slab_at(const struct fos__slab *s, uint32_t number)
 {
