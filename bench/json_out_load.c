@@ -393,6 +393,8 @@ int bench_json_load(const char *path, struct bench_result **out, char *err, size
 		fclose(f);
 	if (!root) {
 		snprintf(err, errlen, "%s: line %d: %s", path, why.line, why.text);
+		for (char *p = err; *p; p++) /* the text may quote the file */
+			*p = (unsigned char)*p < ' ' || *p == 127 ? ' ' : *p;
 		return -EINVAL;
 	}
 	rc = bench_json_parse(root, out, inner, sizeof(inner));

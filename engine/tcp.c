@@ -53,6 +53,7 @@ void fos__tcp_drop_empty(struct fos_worker *w, struct fos_session *s, int side)
 	fos__held_free(held);
 	s->trouble->held[side] = NULL;
 	s->half[side].flags &= ~(uint32_t)FOS_HALF_HOLDS;
+	s->flags &= ~((uint32_t)FOS_SESSION_ABOVE0 << side);
 	fos__trouble_settle(s);
 }
 

@@ -163,10 +163,36 @@ static void test_packets_go_it(void **state)
 	er_trace_free(&t);
 }
 
+/* What a direction holds may be given up while another session's packet comes: time is over, or a cap is reached. */
+static void test_held_goes_meanwhile(void **state)
+{
+	struct fos_worker_config cfg = { .hole_wait_packets = 20, .hole_timeout_ns = 5 * (uint64_t)ER_SECOND };
+	struct fos_worker *w = er_worker(&cfg, NULL);
+	struct er_spec other = { .host = 9, .flags = FOS_TCP_SYN, .seq = 1 };
+	struct er_trace t = { 0 };
+
+	(void)state;
+	er_module(w, 0, &er_recorder, NULL);
+	er_script(&t, "> S 100; < SA 500 101; > A 101 501 one; < A 501 104; t 50; > A 108 501 hole; t 40");
+	er_add(&t, &other);
+	er_script(&t, "t 1");
+	er_add(&t, &other);
+	er_script(&t, "> A 120 501 late; > A 112 501 in");
+	er_feed(w, &t, 1, ER_STABLE);
+	fos_worker_end(w, FOS_END_EOF);
+	fos_worker_destroy(w);
+	char *got = er_recorded();
+
+	assert_string_equal(got, "1> one[4]holein[6]late eof; 1< eof; 2> eof");
+	free(got);
+	er_trace_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_nothing_changes),
-		                            cmocka_unit_test(test_packets_go_it) };
+		                            cmocka_unit_test(test_packets_go_it),
+		                            cmocka_unit_test(test_held_goes_meanwhile) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,17 +19,17 @@ static bool all_bytes(const uint8_t *p, size_t n, uint8_t value)
 
 static void test_random(void **state)
 {
-	enum { MOST = 20000, SIZE = 72 };
-	uint32_t *taken = calloc(MOST, sizeof(*taken));
-	void **where = calloc(MOST * 2, sizeof(*where));
+	enum { MOST = 5 << (FOS_SLAB_SHIFT - 1), SIZE = 72 };
+	uint32_t *taken = calloc((size_t)MOST, sizeof(*taken));
+	void **where = calloc((size_t)MOST * 2, sizeof(*where));
 	uint64_t rnd = er_seed();
 	uint32_t n = 0, greatest = 0;
 	struct fos__slab s;
 
 	(void)state;
 	fos__slab_init(&s, SIZE);
-	for (int step = 0; step < 100000; step++) {
-		bool up = (step / 20000) % 2 == 0;
+	for (int step = 0; step < 5 * MOST; step++) {
+		bool up = (step / MOST) % 2 == 0;
 
 		if (n == 0 || (n < MOST && er_draw(&rnd, 10) < (up ? 9u : 2u))) {
 			uint32_t number = 0;
@@ -54,7 +54,7 @@ static void test_random(void **state)
 		}
 	}
 	assert_true(greatest <= MOST);
-	assert_true(greatest > 3u << FOS_SLAB_SHIFT);
+	assert_true(greatest > 1u << FOS_SLAB_SHIFT);
 	for (uint32_t i = 0; i < n; i++)
 		assert_true(all_bytes(fos__slab_at(&s, taken[i]), SIZE, (uint8_t)(taken[i] % 255 + 1)));
 	fos__slab_free(&s);
@@ -66,18 +66,19 @@ static void test_random(void **state)
 /* What was given back is taken before anything new: memory grows with the peak only. */
 static void test_reuse(void **state)
 {
+	enum { MANY = 5 << (FOS_SLAB_SHIFT - 2) };
 	struct fos__slab s;
 	uint32_t number;
 
 	(void)state;
 	fos__slab_init(&s, 64);
 	for (int round = 0; round < 5; round++) {
-		for (uint32_t i = 1; i <= 5000; i++)
+		for (uint32_t i = 1; i <= MANY; i++)
 			assert_non_null(fos__slab_take(&s, &number));
-		for (uint32_t i = 1; i <= 5000; i++)
+		for (uint32_t i = 1; i <= MANY; i++)
 			fos__slab_give(&s, i);
 	}
-	assert_int_equal(s.next, 5001);
+	assert_int_equal(s.next, MANY + 1);
 	assert_int_equal(s.chunks, 2);
 	fos__slab_free(&s);
 }
