@@ -159,7 +159,6 @@ static void digest_stream_data(void *self, struct fos_stream *s)
 {
 	struct digest *d = self;
 	struct digest_stream *st = fos_stream_state(s);
-	struct fos_sp p = fos_stream_head(s), tail = fos_stream_tail(s);
 	const uint8_t *run;
 	size_t len;
 
@@ -167,13 +166,12 @@ static void digest_stream_data(void *self, struct fos_stream *s)
 		st->hash = digest_hash_get(d);
 		st->lost = !st->hash;
 	}
-	while (st->hash && (run = fos_sp_run(&p, &tail, &len))) {
+	while (st->hash && (run = fos_stream_take(s, &len))) {
 		if (d->algo == DIGEST_XXH3)
 			XXH3_128bits_update(st->hash->u.xxh, run, len);
 		else
 			EVP_DigestUpdate(st->hash->u.evp, run, len);
 		st->bytes += len;
-		fos_sp_advance(&p, (int64_t)len);
 	}
 	fos_release_all(s);
 }

@@ -110,22 +110,20 @@ static void grep_stream_data(void *self, struct fos_stream *s)
 {
 	struct grep *g = self;
 	struct grep_stream *st = fos_stream_state(s);
-	struct fos_sp p = fos_stream_head(s), tail = fos_stream_tail(s);
 	const uint8_t *run;
 	size_t len;
 
 	if (!st->search && !st->lost) {
 		st->lost = hs_open_stream(g->patterns.db, 0, &st->search) != HS_SUCCESS;
-		st->base = p.off;
+		st->base = fos_stream_offset(s);
 		g->streams++;
 		g->lost += st->lost;
 	}
 	grep_at(g, fos_stream_session(s), fos_stream_dir(s), st->base);
-	while (st->search && (run = fos_sp_run(&p, &tail, &len))) {
+	while (st->search && (run = fos_stream_take(s, &len))) {
 		/* a run is part of one packet, so its length fits */
 		hs_scan_stream(st->search, (const char *)run, (unsigned)len, 0, g->scratch, grep_match, g);
 		g->bytes += len;
-		fos_sp_advance(&p, (int64_t)len);
 	}
 	st->matched |= g->total != g->before;
 	fos_release_all(s);

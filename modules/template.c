@@ -95,7 +95,7 @@ static void template_stream_data(void *self, struct fos_stream *s)
 
 	while (!st->skip || template_skip(st, &p, &tail)) {
 		/* Copies a line, in whatever number of packets it came, and moves p behind it. -EAGAIN: no LF yet. (What needs
-		 * no copy reads runs in place: fos_sp_run, as sum.c does, or bytes: fos_sp_next.) */
+		 * no copy reads runs in place: fos_stream_take, as sum.c does, fos_sp_run, or bytes: fos_sp_next.) */
 		n = fos_sp_read_line(&p, &tail, t->line, t->size);
 		if (n == -EAGAIN)
 			break;
