@@ -145,8 +145,10 @@ static void impair(const struct fos_frames *f, const struct bench_engine_opts *o
 
 	spec_of(&spec, which, seed);
 	spec.keep_decisions = true;
-	if (!draw(&s, f, &spec))
+	if (!draw(&s, f, &spec)) {
+		fos_impair_spec_free(&spec);
 		return;
+	}
 	if (seed % 64 > 32)
 		FUZZ_CHECK(draw(&again, f, &spec), "drawn again, the link type is not known");
 	else if (seed % 64)
