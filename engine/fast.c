@@ -255,11 +255,12 @@ static bool join_held(struct fos_worker *w, struct fos_session *s, int side, con
 		fos__tcp_join(w, s, side, !behind, p, pos);
 	else
 		fos__tcp_hold(w, s, side, p, pos, p->app, to);
-	if (fos__held_bytes(held) > w->cfg.cap_direction_bytes || w->st.held_bytes > w->cfg.cap_total_bytes)
-		fos__tcp_cap(w, s, side);
-	else if (held->calm_ns)
+	held = fos__held_of(s, side); /* without memory for what is to replace it, nothing may be left */
+	if (held && held->calm_ns && fos__held_bytes(held) <= w->cfg.cap_direction_bytes &&
+	    w->st.held_bytes <= w->cfg.cap_total_bytes)
 		return true;
-	fos__tcp_patience(w, s, side);
+	fos__tcp_cap(w, s, side); /* the other direction may have to pay for it */
+	fos__tcp_patience_of_both(w, s);
 	fos__fast_learn(s);
 	return true;
 }

@@ -482,7 +482,7 @@ static bool strange_ack(struct fos_worker *w, struct fos_session *s, const struc
 	return fos__use_strange(s, p, side);
 }
 
-static void patience_of_both(struct fos_worker *w, struct fos_session *s)
+void fos__tcp_patience_of_both(struct fos_worker *w, struct fos_session *s)
 {
 	if (s->half[0].flags & FOS_HALF_HOLDS)
 		fos__tcp_patience(w, s, 0);
@@ -498,7 +498,7 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 	h->flags |= FOS_HALF_ANY;
 	if (strange_ack(w, s, p, side)) {
 		fos__queue_push_bare(w, s, side, p);
-		patience_of_both(w, s);
+		fos__tcp_patience_of_both(w, s);
 		return;
 	}
 	if (p->tcp_flags & FOS_TCP_ACK) {
@@ -529,7 +529,7 @@ void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt 
 		else
 			segment_before_start(w, s, side, p, pos);
 	}
-	patience_of_both(w, s);
+	fos__tcp_patience_of_both(w, s);
 }
 
 void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)

@@ -24,6 +24,8 @@ void fos__trouble_settle(struct fos_session *s)
 
 	if (!s->trouble || memcmp(s->trouble, &nothing, sizeof(nothing)) != 0)
 		return;
+	if ((s->half[0].flags | s->half[1].flags) & FOS_HALF_STRAY) /* its numbers may be 0 */
+		return;
 	fos__pool_give(s->trouble);
 	s->trouble = NULL;
 }

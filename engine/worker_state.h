@@ -109,6 +109,7 @@ uint64_t fos__use_deadline(const struct fos_worker *w, const struct fos_session 
 /* tcp.c and tcp_move.c: see ORDER.md. */
 void fos__tcp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side);
 void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side);
+void fos__tcp_patience_of_both(struct fos_worker *w, struct fos_session *s);
 void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side);
 void fos__tcp_move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn);
 
