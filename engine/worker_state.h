@@ -22,7 +22,7 @@ enum { FOS_FLOWS_MAX = 64 };
 
 /* A packet's session key, worked out once per batch, and the side that sent it. */
 struct fos__place {
-	struct fos_session *likely; /* what is found first under its hash, or NULL */
+	struct fos_session *likely; /* what is found first under its hash, or NULL; once it was placed: its own */
 	struct fos__key4 key4;      /* the key, where it is IPv4 */
 	bool is_session;            /* else the rest means nothing */
 	bool has_key;               /* `key` and `side` are set; fos__place_key() sets them */
@@ -55,6 +55,7 @@ struct fos_worker {
 	int batch_err;
 	bool bufs; /* packets of this batch may hold buffers */
 	struct fos__flow *flow[FOS_FLOWS_MAX];
+	struct fos__release *release;           /* or NULL: nobody asks which packets may leave */
 	uint32_t plain_tag;                     /* of parse_plain.h's packets: key4.h */
 	uint64_t quiet_ns;                      /* a session that was quiet for less has not timed out */
 	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets, and likewise: */

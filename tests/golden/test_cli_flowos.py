@@ -36,7 +36,7 @@ class Refusals(common.Case):
         self.refused(PROGRAM, "run", "--out", "a", says="--in")
         self.refused(PROGRAM, "run", "--in", "a", "-i", "b", says="one of them")
         self.refused(PROGRAM, "run", "-i", "a/b")
-        self.refused(PROGRAM, "run", "-r", TRACE, "--release", "gate", says="gate is not built yet")
+        self.refused(PROGRAM, "run", "-r", TRACE, "--release", "gate", "--fail", "soft", says="open or closed")
         self.refused(PROGRAM, "run", "-r", TRACE, "--release", "slow", says="tap or gate")
         self.refused(PROGRAM, "run", "-r", TRACE, "--workers", "2", says="a replay has one worker")
         self.refused(PROGRAM, "run", "-r", TRACE, "--metrics", "0.0.0.0:9469", says="loopback")
@@ -72,7 +72,8 @@ class Refusals(common.Case):
         self.bad('ports = { ring = { receive = "slots"; }; };', "ports.ring.receive", '"frames" or "blocks"')
         self.bad('ports = { ring = { block-time = "1us"; }; };', "ports.ring.block-time")
         self.bad('workers = 0;', "workers", "from 1 to")
-        self.bad('release = "gate";', "release: gate is not built yet")
+        self.bad('release = "slow";', "release: tap or gate")
+        self.bad('fail = "soft";', "fail: open or closed")
         self.bad('engine = { overlap = "mine"; };', "engine.overlap", "no such policy")
         self.bad('engine = { stage = "count"; };', "engine.stage", "no such key")
         self.bad('engine = { vlan-key = 1; };', "engine.vlan-key", "true or false")
@@ -90,7 +91,8 @@ class Refusals(common.Case):
                  "x.conf:2: pipelines[1].name", "before")
         self.bad('flows = ( { filter = "tcp"; } );', "flows[0]: name is missing")
         self.bad('flows = ( { name = "a"; pipeline = "b"; } );', "flows[0].pipeline: no pipeline is named b")
-        self.bad('flows = ( { name = "a"; release = "gate"; } );', "flows[0].release: gate is not built yet")
+        self.bad('flows = ( { name = "a"; release = "slow"; } );', "flows[0].release: tap or gate")
+        self.bad('flows = ( { name = "a"; fail = 1; } );', "flows[0].fail: open or closed")
         self.bad('flows = ( { name = "a"; }, { name = "b"; overlap = "linux"; } );', "flows[1]", "overlap", "not built yet")
         self.bad('flows = ( { name = "a"; overlap = "linux"; }, { name = "b"; } );', "flows[1]", "overlap", "not built yet")
         self.bad('flows = ( { name = "a"; caps = { total = 5; }; }, { name = "b"; } );', "flows[1]", "caps", "not built yet")
@@ -152,6 +154,28 @@ class Replay(common.Case):
                  for name in ("want", "got")]
         self.assertEqual(lines[0], lines[1])
         self.assertGreater(len(lines[0]), 100)
+
+    def test_gate(self):
+        """What leaves a gate is what came, each packet once, and no direction has a hole in it any more."""
+        for name in ("mixed", "bulk-sack-loss-behind", "fragments", "http-keepalive"):
+            trace, out = os.path.join(common.TRACES, name + ".pcap"), self.path("out.pcapng")
+            options = ["--reorder", "10%", "--seed", "3"] if name != "mixed" else []
+            self.ok(PROGRAM, "run", "-r", trace, "-w", out, "--release", "gate", "--stage", "sum", "--stage", "count", *options,
+                    "--json", self.path("gate.json"))
+            gate = json.loads(self.read(self.path("gate.json")))
+            self.assertEqual(gate["engine"]["released"], gate["engine"]["packets"], name)
+            self.assertEqual(gate["forwarded"], gate["engine"]["packets"], name)
+            self.assertEqual(gate["engine"]["gaps"] + gate["engine"]["waiting"] + gate["engine"]["not_released"], 0, name)
+            self.assertEqual(gate["engine"]["released_late"] > 0, name != "mixed", name)
+            self.ok(PROGRAM, "run", "-r", out, "--stage", "count", "--json", self.path("again.json"))
+            again = json.loads(self.read(self.path("again.json")))
+            self.assertEqual(again["engine"]["held_segments"], 0, name)
+            self.assertEqual(again["engine"]["delivered_bytes"], gate["engine"]["delivered_bytes"], name)
+            lines = []
+            for one in (trace, out):
+                self.ok("flowos-golden", "record", one, "-o", self.path("golden"))
+                lines.append([line for line in self.read(self.path("golden")).splitlines() if not line.startswith(b"#")])
+            self.assertEqual(lines[0], lines[1], name)
 
     def test_example(self):
         """The file that is installed, with a trace in the place of its interfaces."""
