@@ -55,6 +55,8 @@ static int configure(struct live *l)
 	c->impair = l->o->impair;
 	rc = mb_conf_live(c, l->o->live, l->err, sizeof(l->err));
 	c->named = c->interfaces;
+	if (rc == 0 && l->o->release)
+		rc = mb_conf_release(&c->release, l->o->release, l->err, sizeof(l->err));
 	if (rc == 0 && l->o->ring)
 		rc = mb_ring_set(&c->ring, l->o->ring, l->err, sizeof(l->err));
 	if (rc == 0)

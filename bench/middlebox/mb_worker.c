@@ -20,7 +20,7 @@ static struct mb_ask closed;
 /* --- out ----------------------------------------------------------------------------------------------------------- */
 
 /* What is left of b from packet `from` on, without its bytes. */
-static struct fos_batch *rest_of(struct mb_worker *w, struct fos_batch *b, uint32_t from)
+static const struct fos_batch *rest_of(struct mb_worker *w, const struct fos_batch *b, uint32_t from)
 {
 	if (from == 0)
 		return b;
@@ -32,7 +32,7 @@ static struct fos_batch *rest_of(struct mb_worker *w, struct fos_batch *b, uint3
 }
 
 /* Sends all of b, however many the port takes at a time. `to`: the link, NULL for a file. */
-static void send_all(struct mb_worker *w, struct mb_link *to, struct fos_port *port, struct fos_batch *b)
+static void send_all(struct mb_worker *w, struct mb_link *to, struct fos_port *port, const struct fos_batch *b)
 {
 	uint32_t done = 0;
 
@@ -54,7 +54,7 @@ static void send_all(struct mb_worker *w, struct mb_link *to, struct fos_port *p
 }
 
 /* Packets that came on `from` leave on the other link. */
-static void send_part(struct mb_worker *w, unsigned from, struct fos_batch *b)
+static void send_part(struct mb_worker *w, unsigned from, const struct fos_batch *b)
 {
 	struct mb_link *to = &w->link[!from];
 
@@ -64,8 +64,8 @@ static void send_part(struct mb_worker *w, unsigned from, struct fos_batch *b)
 		w->count.tx_lost += b->n;
 }
 
-/* Every packet leaves, as it came, before modules see it. */
-static void forward(struct mb_worker *w, struct fos_batch *b)
+/* These packets leave. */
+static void forward(struct mb_worker *w, const struct fos_batch *b)
 {
 	bool mixed = false;
 
@@ -92,6 +92,25 @@ static void forward(struct mb_worker *w, struct fos_batch *b)
 		if (side->n)
 			send_part(w, from, side);
 	}
+}
+
+/* Packets have left, or, where none do, have been run: from the kernel's time stamp until now. What an impairment holds back
+ * is stamped with the time at which it is due. */
+static void note_latency(const struct mb_worker *w, const struct fos_batch *b)
+{
+	uint64_t now = mb_clock_ns(CLOCK_REALTIME);
+
+	for (uint32_t i = 0; i < b->n; i++)
+		bench_hist_add(w->latency, now > b->pkt[i].f.ts_ns ? now - b->pkt[i].f.ts_ns : 0);
+}
+
+void mb_worker_leave(void *arg, const struct fos_batch *b)
+{
+	struct mb_worker *w = arg;
+
+	forward(w, b);
+	if (w->latency && w->links == 2)
+		note_latency(w, b);
 }
 
 /* --- in ------------------------------------------------------------------------------------------------------------ */
@@ -153,16 +172,6 @@ static void tick_links(struct mb_worker *w)
 		mb_link_tick(&w->link[i], now);
 }
 
-/* Packets have left, or, where none do, have been run: from the kernel's time stamp until now. What an impairment holds back
- * is stamped with the time at which it is due. */
-static void note_latency(const struct mb_worker *w, const struct fos_batch *b)
-{
-	uint64_t now = mb_clock_ns(CLOCK_REALTIME);
-
-	for (uint32_t i = 0; i < b->n; i++)
-		bench_hist_add(w->latency, now > b->pkt[i].f.ts_ns ? now - b->pkt[i].f.ts_ns : 0);
-}
-
 static void run_batch(struct mb_worker *w, struct fos_batch *b)
 {
 	if (fos_worker_run(w->engine, b))
@@ -219,10 +228,9 @@ static int turn(struct mb_worker *w)
 	if (n < 0)
 		return n;
 	if (n > 0) {
-		forward(w, b);
+		if (!w->gates) /* else the engine says what leaves */
+			mb_worker_leave(w, b);
 		w->count.batches++;
-		if (w->latency && w->links == 2)
-			note_latency(w, b);
 	} else {
 		b->n = 0;
 		w->count.idle++;
