@@ -97,6 +97,15 @@ class Measures(Live):
         self.assertLess(run["payload_bytes"], 1000)
         self.assertEqual(run["sessions"], 0)
 
+    def test_gate(self):
+        """Latency ends when packets leave, and in a gate that is when modules had them."""
+        one = self.bench("--stage", "count", "--release", "gate")
+        self.net.serve(self.site)
+        self.fetch()
+        run = self.interrupted(one)["runs"][0]
+        self.assertEqual(run["live"]["forwarded"], run["live"]["received"])
+        self.assertGreater(run["latency_ns"]["p50"], 1000)
+
     def test_receives(self):
         """On one interface nothing is sent."""
         box = net.Box(self.net, self.folder, "-i", "left,right")
@@ -131,6 +140,7 @@ class Refuses(Live):
         self.refused("flowos-bench", "-i", "lo,nosuch0", says="nosuch0")
         self.refused("flowos-bench", "-i", "lo,lo", says="the same")
         self.refused("flowos-bench", "--gen", "bytes=5", "--duration", "1s", says="live")
+        self.refused("flowos-bench", "--gen", "bytes=5", "--release", "gate", says="not built yet")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from live_net import HTTP, HTTPS, Chain, host, until
 SEED = int(os.environ.get("FLOWOS_SEED", "1"))
 COUNT, LARGEST = (200, 100_000_000) if common.LONG else (24, 300_000) if common.SANITIZE else (48, 3_000_000)
 ALERT = 24 # bytes of the last record of a TLS server: a client does not wait for it, so that it may be lost for good
-BOX = ("-i", "left,right", "--ring-bytes", "64M")
+BOX = ("-i", "left,right", "--ring-bytes", "64M", "--release")
+TAP, GATE = (*BOX, "tap"), (*BOX, "gate")
 
 
 def sizes(count, largest):
@@ -114,9 +115,9 @@ class Whole(common.Case):
 
 
 class Clean(Whole):
-    def all_ways(self, *more):
+    def all_ways(self, *options):
         self.make(sizes(COUNT, LARGEST))
-        box = net.Box(self.net, self.folder, *BOX, *more, "--stage", f"digest:algo=sha256:out={self.path('digest')}+count")
+        box = net.Box(self.net, self.folder, *options, "--stage", f"digest:algo=sha256:out={self.path('digest')}+count")
         came, asked = [], []
         for address in Chain.SERVER:
             for port in (HTTP, HTTPS):
@@ -131,21 +132,31 @@ class Clean(Whole):
         self.assertEqual(self.seen(self.path("digest"), came, asked), 2 * 2 * len(self.files))
 
     def test_default_offloads(self):
-        self.all_ways()
+        self.all_ways(*TAP)
 
     def test_no_offloads(self):
         self.net.offloads(False, *self.net.ports())
-        self.all_ways()
+        self.all_ways(*TAP)
 
     def test_workers(self):
-        self.all_ways("--workers", "2")
+        self.all_ways(*TAP, "--workers", "2")
+
+    def test_gate(self):
+        self.all_ways(*GATE)
+
+    def test_gate_no_offloads(self):
+        self.net.offloads(False, *self.net.ports())
+        self.all_ways(*GATE)
+
+    def test_gate_workers(self):
+        self.all_ways(*GATE, "--workers", "2")
 
 
 class LiveIsReplay(Whole):
     def test_capture_beside(self):
         """A capture that tcpdump made beside gives the golden lines that the live run gave: same bytes, same gaps."""
         self.make(sizes(24, 1_000_000))
-        box = net.Box(self.net, self.folder, *BOX, "--stage", f"digest:algo=sha256:out={self.path('digest')}", "--stage",
+        box = net.Box(self.net, self.folder, *TAP, "--stage", f"digest:algo=sha256:out={self.path('digest')}", "--stage",
                       f"dump:dir={self.path('dump')}")
         capture, log = self.path("beside.pcap"), self.path("tcpdump.log")
         with open(log, "wb") as out:
@@ -185,9 +196,9 @@ class BadWay(Whole):
         self.make(sizes(60, 10_000_000) if common.LONG else sizes(24, 1_000_000))
         self.net.offloads(False, *self.net.ports())
 
-    def through(self, lost):
+    def through(self, lost, options=TAP):
         """All files, and what was seen of them. `lost`: how many packets were lost so far, to be asked at the end."""
-        box = net.Box(self.net, self.folder, *BOX, "--stage", f"digest:algo=sha256:out={self.path('digest')}+count")
+        box = net.Box(self.net, self.folder, *options, "--stage", f"digest:algo=sha256:out={self.path('digest')}+count")
         came, asked = [], []
         for address in Chain.SERVER:
             result = self.fetch(address, HTTP)
@@ -199,23 +210,35 @@ class BadWay(Whole):
         self.assertGreater(result["engine"]["held_segments"], 20)
         self.assertEqual(self.seen(self.path("digest"), came, asked), 2 * len(self.files))
 
-    def test_drops(self):
+    def drops(self, options):
         self.lossy()
         self.net.bridge("way", "near", "far")
         self.net.drops("numgen random mod 100 < 2")
-        self.through(self.net.dropped)
+        self.through(self.net.dropped, options)
 
-    def test_disorder(self):
+    def test_drops(self):
+        self.drops(TAP)
+
+    def test_drops_gate(self):
+        self.drops(GATE)
+
+    def disorder(self, options):
         self.lossy()
         way = net.Box(self.net, self.folder, "-i", "near,far", "--reorder", "5%,delay=1ms", "--dup", "2%", "--loss", "1%", "--seed",
                       SEED, where="way")
-        self.through(lambda: way.ctl("stats")["impaired"]["lost"])
+        self.through(lambda: way.ctl("stats")["impaired"]["lost"], options)
         impaired = way.end()[1]["impaired"]
         self.assertGreater(min(impaired["selected"], impaired["duplicated"]), 20)
 
+    def test_disorder(self):
+        self.disorder(TAP)
+
+    def test_disorder_gate(self):
+        self.disorder(GATE)
+
     def times(self, rounds, transfers):
         """Seconds through a bridge and through the box in turns, over the same way; medians."""
-        took = {"bridge": [], "tap": []}
+        took = {"bridge": [], "tap": [], "gate": []}
         self.make([1_000_000] * transfers)
         for _ in range(rounds):
             for name in took:
@@ -223,7 +246,7 @@ class BadWay(Whole):
                 if name == "bridge":
                     undo = self.net.bridge("box", "left", "right")
                 else:
-                    box = net.Box(self.net, self.folder, *BOX, "--stage", "count")
+                    box = net.Box(self.net, self.folder, *BOX, name, "--stage", "count")
                 begin = time.monotonic()
                 self.fetch(Chain.SERVER[0], HTTP)
                 took[name].append(time.monotonic() - begin)
@@ -240,7 +263,8 @@ class BadWay(Whole):
         took = self.times(5 if common.LONG else 3, 24)
         way.end()
         ratio = took["tap"] / took["bridge"]
-        print(f"24 MB over a bad way: bridge {took['bridge']:.2f} s, tap {took['tap']:.2f} s, ratio {ratio:.2f}")
+        print(f"24 MB over a bad way: bridge {took['bridge']:.2f} s, tap {took['tap']:.2f} s, ratio {ratio:.2f}; "
+              f"gate {took['gate']:.2f} s")
         self.assertLess(ratio, 1.1 if common.LONG else 1.5)
 
 
