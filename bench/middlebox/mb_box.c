@@ -16,8 +16,9 @@
 
 void mb_box_say(void *box, const char *text)
 {
-	(void)box;
-	fprintf(stderr, "flowos run: %s\n", text); /* one write: stderr locks itself */
+	const struct mb_box *b = box;
+
+	fprintf(stderr, "%s: %s\n", b ? b->conf->program : "flowos run", text); /* one write: stderr locks itself */
 }
 
 int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t errlen)

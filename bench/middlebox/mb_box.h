@@ -47,7 +47,7 @@ json_t *mb_box_modules(const struct mb_box *b);
 /* The first thing that went wrong in a worker: its errno with the line, or 0. */
 int mb_box_status(const struct mb_box *b, const char **text);
 
-/* "flowos run: text" on standard error. */
+/* "flowos run: text" on standard error, or whatever the program is called; NULL: flowos run. */
 void mb_box_say(void *box, const char *text);
 
 #endif

@@ -53,7 +53,8 @@ struct mb_ring {
 };
 
 struct mb_conf {
-	const char *path; /* of the file, or NULL */
+	const char *program; /* for messages */
+	const char *path;    /* of the file, or NULL */
 	const char *interface[MB_INTERFACES_MAX];
 	unsigned interfaces;        /* 0 with a trace */
 	unsigned named;             /* of them have a name that flows may refer to, also when a trace stands for them */
@@ -90,6 +91,9 @@ int mb_conf_simple(struct mb_conf *c, const struct bench_engine_opts *o, char *e
 
 /* What contradicts itself, once all is known. Returns 0 or a negative errno with a line in err. */
 int mb_conf_check(const struct mb_conf *c, char *err, size_t errlen);
+
+/* "eth0" or "eth0,eth1". Returns 0 or a negative errno with a line in err. */
+int mb_conf_live(struct mb_conf *c, const char *text, char *err, size_t errlen);
 
 /* "tap" is 0; "gate" and anything else are refused: -ENOTSUP, -EINVAL, with a line in err. */
 int mb_conf_release(const char *text, char *err, size_t errlen);

@@ -150,6 +150,16 @@ static void tick_links(struct mb_worker *w)
 		mb_link_tick(&w->link[i], now);
 }
 
+/* Packets have left, or, where none do, have been run: from the kernel's time stamp until now. What an impairment holds back
+ * is stamped with the time at which it is due. */
+static void note_latency(const struct mb_worker *w, const struct fos_batch *b)
+{
+	uint64_t now = mb_clock_ns(CLOCK_REALTIME);
+
+	for (uint32_t i = 0; i < b->n; i++)
+		bench_hist_add(w->latency, now > b->pkt[i].f.ts_ns ? now - b->pkt[i].f.ts_ns : 0);
+}
+
 /* One batch. Returns what rx did. */
 static int turn(struct mb_worker *w)
 {
@@ -163,12 +173,16 @@ static int turn(struct mb_worker *w)
 	if (n > 0) {
 		forward(w, b);
 		w->count.batches++;
+		if (w->latency && w->links == 2)
+			note_latency(w, b);
 	} else {
 		b->n = 0;
 		w->count.idle++;
 	}
 	if (fos_worker_run(w->engine, b))
 		mb_worker_failed(w, -ENOMEM, "packets were given up for want of memory");
+	if (w->latency && w->links < 2)
+		note_latency(w, b);
 	return n;
 }
 

@@ -18,6 +18,7 @@
 
 #include "mb_engine.h"
 #include "mb_inlet.h"
+#include "stats_hist.h"
 
 enum {
 	MB_TICK_MS = 100,   /* time goes on at least so often */
@@ -60,7 +61,8 @@ struct mb_worker {
 	bool running; /* for the box: the thread was started and not joined */
 	pthread_t thread;
 	struct mb_worker_counts count;
-	int status; /* what went wrong, 0: nothing; -EBADMSG: the trace is damaged */
+	struct bench_hist *latency; /* from receiving to sending on; the caller's. NULL: not measured */
+	int status;                 /* what went wrong, 0: nothing; -EBADMSG: the trace is damaged */
 	char err[512];
 };
 

@@ -123,8 +123,19 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 int mb_worker_start(struct mb_worker *w)
 {
 	char name[16];
-	int rc = pthread_create(&w->thread, NULL, mb_worker_loop, w);
+	const struct bench_cpus *cpus = w->conf->engine.cpus;
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int rc;
 
+	pthread_attr_init(&attr);
+	if (cpus && cpus->n) {
+		CPU_ZERO(&set);
+		CPU_SET((size_t)cpus->cpu[w->index % cpus->n], &set);
+		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	rc = pthread_create(&w->thread, &attr, mb_worker_loop, w);
+	pthread_attr_destroy(&attr);
 	if (rc)
 		return -rc;
 	w->running = true;
