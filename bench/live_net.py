@@ -181,11 +181,6 @@ class Chain(Lab):
         said = self.command("way", "nft", "list", "table", "bridge", "bad", capture_output=True, text=True).stdout
         return int(said.split("counter packets ")[1].split()[0])
 
-    def reaches(self):
-        """Do the ends see each other? One ping either way of addressing."""
-        return all(subprocess.run(["ip", "netns", "exec", self.ns["client"], sys.executable, "-c", PROBE, address],
-                                  capture_output=True, check=False).returncode == 0 for address in self.SERVER)
-
     def listens(self, port, name="server"):
         probe = f"import socket; socket.create_connection(('localhost', {port}), 1)"
         return subprocess.run(["ip", "netns", "exec", self.ns[name], sys.executable, "-c", probe], capture_output=True,
@@ -202,6 +197,25 @@ class Chain(Lab):
         return one
 
 
+def reaches(chain):
+    """Do the ends see each other, by both ways of addressing?"""
+    return all(subprocess.run(["ip", "netns", "exec", chain.ns["client"], sys.executable, "-c", PROBE, address],
+                              capture_output=True, check=False).returncode == 0 for address in chain.SERVER)
+
+
+def echo(chain):
+    """Lets the server answer single packets."""
+    one = chain.start("server", sys.executable, "-c", ECHO, stdout=subprocess.PIPE)
+    one.stdout.readline()
+    one.stdout.close()
+
+
+def round_trips(chain, count):
+    """Microseconds that single packets take there and back, sorted; lost ones are left out."""
+    done = chain.command("client", sys.executable, "-c", PING, chain.SERVER[0], count, capture_output=True, text=True)
+    return sorted(map(float, done.stdout.split()))
+
+
 # UDP to a port where nobody listens: ICMP comes back and says so.
 PROBE = """
 import socket, sys
@@ -214,6 +228,30 @@ try:
 except ConnectionRefusedError:
     sys.exit(0)
 sys.exit(1)
+"""
+
+PING = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(1)
+s.connect((sys.argv[1], 7777))
+for _ in range(int(sys.argv[2])):
+    begin = time.perf_counter_ns()
+    s.send(b"x" * 64)
+    try:
+        s.recv(100)
+    except TimeoutError:
+        continue
+    print((time.perf_counter_ns() - begin) / 1000)
+    time.sleep(0.002)
+"""
+ECHO = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 7777))
+print("ready", flush=True)
+while True:
+    s.sendto(*s.recvfrom(100))
 """
 
 NGINX = """

@@ -31,7 +31,7 @@ run=("gnuplot-nox|gnuplot-qt|gnuplot-x11" python3)
 # For the tests alone: the list of files, a second compiler, sanitizers, other programs' opinion of a stream, peers, namespaces,
 # instruction counts.
 tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2 valgrind ethtool curl procps tcpdump
-    "nginx-light|nginx" openssl nftables)
+    "nginx-light|nginx" openssl nftables iperf3 wrk)
 # bench/live.py: traffic through the middlebox, a bridge and a plain forwarder; the tests of the same.
 live=(iproute2 ethtool procps iperf3 wrk curl openssl "nginx-light|nginx" python3 "gnuplot-nox|gnuplot-qt|gnuplot-x11")
 # Other stream engines: bench/peers builds adapters for those that are there.

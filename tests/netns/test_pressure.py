@@ -18,6 +18,7 @@ import unittest
 
 import net
 from net import common
+import live_net
 from live_net import HTTP, Chain, until
 
 SEED = int(os.environ.get("FLOWOS_SEED", "1"))
@@ -120,24 +121,18 @@ class Overload(Pressure):
 
 
 class Latency(Pressure):
-    def round_trips(self, pings):
-        """Microseconds of single packets there and back, sorted."""
-        done = self.net.command("client", sys.executable, "-c", PING, Chain.SERVER[0], pings, capture_output=True, text=True)
-        return sorted(map(float, done.stdout.split()))
-
     def test_low_load(self):
-        self.net.start("server", sys.executable, "-c", ECHO)
-        self.assertTrue(until(lambda: self.net.command("server", "ss", "-lun", capture_output=True).stdout.count(b":7777")))
+        live_net.echo(self.net)
         pings, rounds = (2000, 5) if common.LONG else (300, 3)
         late = {"bridge": [], "tap": []}
         for _ in range(rounds):
             undo = self.net.bridge("box", "left", "right")
-            self.round_trips(20)
-            late["bridge"].append(self.round_trips(pings))
+            live_net.round_trips(self.net, 20)
+            late["bridge"].append(live_net.round_trips(self.net, pings))
             undo()
             box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", "count")
-            self.round_trips(20)
-            late["tap"].append(self.round_trips(pings))
+            live_net.round_trips(self.net, 20)
+            late["tap"].append(live_net.round_trips(self.net, pings))
             self.assertEqual(box.end()[0], 0)
         at = {name: {q: statistics.median(one[int(len(one) * q)] for one in runs) for q in (0.5, 0.99)} for name, runs in late.items()}
         added = {q: at["tap"][q] - at["bridge"][q] for q in (0.5, 0.99)}
@@ -146,30 +141,6 @@ class Latency(Pressure):
         self.assertLess(added[0.5], 300)
         if common.LONG:
             self.assertLess(added[0.99] / 2, 300)
-
-
-PING = """
-import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(1)
-s.connect((sys.argv[1], 7777))
-for _ in range(int(sys.argv[2])):
-    begin = time.perf_counter_ns()
-    s.send(b"x" * 64)
-    try:
-        s.recv(100)
-    except TimeoutError:
-        continue
-    print((time.perf_counter_ns() - begin) / 1000)
-    time.sleep(0.002)
-"""
-ECHO = """
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 7777))
-while True:
-    s.sendto(*s.recvfrom(100))
-"""
 
 
 class Tags(Pressure):
@@ -257,5 +228,5 @@ os.rename(sys.argv[2] + ".part", sys.argv[2])
 
 
 if __name__ == "__main__":
-    net.require("curl", "sysctl", "nginx", "openssl", "ss")
+    net.require("curl", "sysctl", "nginx", "openssl")
     unittest.main(verbosity=1)
