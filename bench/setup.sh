@@ -20,6 +20,7 @@ build=(
     libconfig-dev     # flowos.conf
     libcap-ng-dev     # the middlebox gives up capabilities
     libseccomp-dev    # and system calls
+    libck-dev         # queues between its workers
     libtrace3-dev     # every capture format that is neither pcap nor pcapng; GPL, loaded when needed
     zlib1g-dev
     "libvectorscan-dev|libhyperscan-dev" # modules/grep

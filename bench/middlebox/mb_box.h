@@ -19,6 +19,7 @@ struct mb_box {
 	unsigned made;
 	int ended;                    /* an eventfd: a worker's thread is over */
 	int trouble;                  /* an eventfd: a port of the set said that its interface is gone */
+	struct mb_hand *hand;         /* between several workers */
 	struct fos_afpacket_set *set; /* the ports of several workers; NULL: one worker has its own */
 	bool broken;                  /* the set is to be opened again */
 	uint64_t mend_ns, backoff_ns; /* when, on the monotonic clock */

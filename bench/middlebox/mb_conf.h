@@ -61,6 +61,7 @@ struct mb_conf {
 	const char *trace, *output; /* instead of interfaces */
 	struct mb_ring ring;
 	unsigned workers;
+	bool no_handoff;                 /* each worker has the packets that the kernel gave it, and no others */
 	struct bench_engine_opts engine; /* without stages and filter: these are pipelines and flows */
 	struct mb_caps caps;
 	struct fos_impair_spec impair;

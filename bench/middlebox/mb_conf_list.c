@@ -104,6 +104,7 @@ void mb_conf_list(const struct mb_conf *c, mb_setting *each, void *arg)
 	tell(each, arg, "ports.ring.send", c->ring.send_ring ? "ring" : NULL);
 	tell(each, arg, "ports.ring.qdisc-bypass", c->ring.qdisc_bypass ? "true" : NULL);
 	tell_number(each, arg, "workers", c->workers);
+	tell(each, arg, "handoff", c->no_handoff ? "false" : NULL);
 	list_engine(c, each, arg);
 	list_impair(c, each, arg);
 	list_flows(c, each, arg);

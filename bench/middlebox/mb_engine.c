@@ -14,7 +14,7 @@
 #include "hash_seed.h"
 
 /* Live, checksums are looked at, but where the driver vouches for them or they are still to be made. */
-static void settings_of(const struct mb_conf *c, struct fos_worker_config *cfg)
+void mb_engine_config(const struct mb_conf *c, struct fos_worker_config *cfg)
 {
 	const struct bench_engine_opts *o = &c->engine;
 
@@ -66,7 +66,7 @@ int mb_engine_make(const struct mb_conf *c, struct fos_worker **out, char *err, 
 	struct fos_worker_config cfg;
 	int rc;
 
-	settings_of(c, &cfg);
+	mb_engine_config(c, &cfg);
 	rc = fos_worker_create(&cfg, out);
 	if (rc) {
 		snprintf(err, errlen, "engine: %s", strerror(-rc));

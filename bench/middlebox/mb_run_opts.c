@@ -27,6 +27,8 @@ static const struct cli_option options[] = {
 	{ "workers", "N", "threads, each with its own sessions", 0 },
 	{ "ring-bytes", "N", "receive ring, per interface and worker", 0 },
 	{ "ring", "KEY[=V][,...]", MB_RING_HELP, 0 },
+	{ "no-handoff", NULL,
+	  "a worker keeps what the kernel gave it: faster, but sessions in tunnels and fragments are torn", 0 },
 	{ "control", "PATH|none", "the control socket (live: /run/flowos/control.sock; a trace: none)", 0 },
 	{ "metrics", "ADDRESS:PORT", "statistics for Prometheus, on a loopback address", 0 },
 	{ "user", "NAME", "whom to run as once everything is open", 0 },
@@ -111,6 +113,8 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 			snprintf(err, errlen, "a time above 0 with its unit, such as 10s");
 			rc = -EINVAL;
 		}
+	} else if (strcmp(name, "no-handoff") == 0) {
+		c->no_handoff = true;
 	} else if (strcmp(name, "no-seccomp") == 0) {
 		c->no_seccomp = true;
 	} else {
@@ -175,6 +179,7 @@ static void lay_rest(struct mb_conf *c, const struct mb_conf *o)
 	c->json = o->json ? o->json : c->json;
 	c->duration_ns = o->duration_ns ? o->duration_ns : c->duration_ns;
 	c->no_seccomp |= o->no_seccomp;
+	c->no_handoff |= o->no_handoff;
 	c->keep_net_admin |= o->keep_net_admin;
 	if (o->control_given) {
 		c->control = o->control;

@@ -40,7 +40,8 @@ static int make_waiting(struct mb_worker *w)
 	w->batch = calloc(1, sizeof(*w->batch));
 	w->side = calloc(1, sizeof(*w->side));
 	w->part = calloc(1, sizeof(*w->part));
-	if (!w->batch || !w->side || !w->part)
+	w->handed = calloc(1, sizeof(*w->handed));
+	if (!w->handed || !w->batch || !w->side || !w->part)
 		return -ENOMEM;
 	int rc = watch(w, w->wake);
 
@@ -225,6 +226,7 @@ void mb_worker_free(struct mb_worker *w)
 	free(w->batch);
 	free(w->side);
 	free(w->part);
+	free(w->handed);
 	if (w->epoll >= 0)
 		close(w->epoll);
 	if (w->wake >= 0)

@@ -17,8 +17,8 @@ import time
 import unittest
 
 import net
-from net import common
-import live_net
+import rawtcp
+from net import common, live_net
 from live_net import HTTP, Chain, until
 
 SEED = int(os.environ.get("FLOWOS_SEED", "1"))
@@ -150,11 +150,11 @@ class Tags(Pressure):
     def test_raw_frames(self):
         box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", f"digest:algo=sha256:out={self.path('digest')}")
         data = random.Random(SEED).randbytes(20_000)
-        frames = [bytes(frame) for number, tags in enumerate(TAGS) for frame in session(number, tags, data)]
+        frames = [bytes(frame) for number, tags in enumerate(TAGS) for frame in rawtcp.session(number, 0, data, tags)]
         self.path("frames", b"".join(struct.pack("!H", len(frame)) + frame for frame in frames))
         catch = self.net.start("server", sys.executable, "-c", CATCH, len(frames), self.path("caught"))
         self.assertTrue(until(lambda: os.path.exists(self.path("caught"))))
-        self.net.command("client", sys.executable, "-c", SEND, self.path("frames"))
+        self.net.command("client", sys.executable, "-c", rawtcp.SEND, self.path("frames"))
         self.assertEqual(catch.wait(30), 0)
         caught = self.read(self.path("caught"))
         self.assertEqual(caught, self.read(self.path("frames")))
@@ -167,41 +167,6 @@ class Tags(Pressure):
 
 TAGS = [(), (5,), (4094,), (7, 9), (0x2000 | 77,)]
 
-
-def checksum(data):
-    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def frame(number, tags, seq, flags, payload=b""):
-    source, target = socket.inet_aton("10.9.0.1"), socket.inet_aton("10.9.0.2")
-    tcp = struct.pack("!HHIIBBHHH", 1000 + number, 80, seq, 1, 0x50, flags, 65535, 0, 0) + payload
-    tcp = tcp[:16] + struct.pack("!H", checksum(source + target + struct.pack("!HH", 6, len(tcp)) + tcp)) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0) + source + target
-    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-    types = ([0x88a8] if len(tags) == 2 else []) + [0x8100]
-    link = b"".join(struct.pack("!HH", kind, tag) for kind, tag in zip(types, tags))
-    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01" + link + b"\x08\0" + ip + tcp
-
-
-def session(number, tags, data):
-    """One direction of a session, a little out of order."""
-    parts = [frame(number, tags, 100 + at, 0x18, data[at:at + 1000]) for at in range(0, len(data), 1000)]
-    parts[3], parts[4] = parts[4], parts[3]
-    return [frame(number, tags, 99, 2), *parts, frame(number, tags, 100 + len(data), 0x11)]
-
-
-SEND = """
-import socket, struct, sys, time
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-s.bind(("eth0", 0))
-with open(sys.argv[1], "rb") as frames:
-    while head := frames.read(2):
-        s.send(frames.read(struct.unpack("!H", head)[0]))
-        time.sleep(0.0005)
-"""
 # With the tag that the kernel took off put back from what it says beside the packet.
 CATCH = """
 import socket, struct, sys, os
