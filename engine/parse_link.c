@@ -158,7 +158,8 @@ static enum fos_verdict parse_llc(struct fos_pkt *p, struct fos__view *v)
 	return fos__parse_ethertype(p, v, fos__be16(h + 6));
 }
 
-/* Ethernet within MPLS: is there an IP packet in it? The packet and the view are as they were if there is not. */
+/* Ethernet within MPLS: is there an IP packet in it? The packet and the view are as they were if there is not. A frame's second
+ * piece holds no headers: a guess that would need them there is wrong. */
 static bool parse_pseudowire(struct fos_pkt *p, struct fos__view *v, uint32_t control, enum fos_verdict *verdict)
 {
 	struct fos_pkt was = *p;
@@ -169,7 +170,7 @@ static bool parse_pseudowire(struct fos_pkt *p, struct fos__view *v, uint32_t co
 	inner.at += control;
 	inner.depth++;
 	*verdict = fos__parse_ether(p, &inner);
-	if (fos__verdict_is_ip(*verdict) || *verdict == FOS_PKT_TRUNCATED)
+	if (fos__verdict_is_ip(*verdict) || (*verdict == FOS_PKT_TRUNCATED && v->ext_len == 0))
 		return true;
 	*p = was;
 	return false;
