@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "queue.h"
+#include "release.h"
 #include "session.h"
 
 static int compile(struct fos__flow *f, const char *filter, char *err, size_t errlen)
@@ -164,7 +165,7 @@ static bool reads_streams(const struct fos_module *m)
 	return m->stream_data || m->stream_open || m->stream_gap || m->stream_close || m->stream_late;
 }
 
-size_t fos__flow_layout(struct fos__flow *f)
+size_t fos__flow_layout(struct fos__flow *f, bool gates)
 {
 	size_t off = sizeof(struct fos_session);
 
@@ -199,6 +200,10 @@ size_t fos__flow_layout(struct fos__flow *f)
 		off = (off + 15) & ~(size_t)15;
 		f->inst[i].state_off = off;
 		off += 2 * (((size_t)f->inst[i].module->stream_state + 15) & ~(size_t)15);
+	}
+	if (gates && f->release != FOS_RELEASE_TAP && f->n_queues) {
+		off = f->gate_off = (off + 15) & ~(size_t)15;
+		off += 2 * sizeof(struct fos__gate);
 	}
 	f->size = (off + 15) & ~(size_t)15;
 	return f->size;

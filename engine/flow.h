@@ -16,6 +16,7 @@
 #include <flowos/decoder.h>
 #include <flowos/key.h>
 #include <flowos/module.h>
+#include <flowos/release.h>
 
 enum { FOS_FLOW_NAME = 32, FOS_INSTANCES_MAX = 64 };
 
@@ -56,7 +57,9 @@ struct fos__flow {
 		void *self;
 	} packet[FOS_INSTANCES_MAX]; /* who wants packets */
 	unsigned n_packet;
+	enum fos_release release;
 	size_t queues_off, views_off, size; /* of a session's slab element */
+	size_t gate_off; /* ... and of its two gates (release.h); 0: its packets leave at once */
 };
 
 int fos__flow_init(struct fos__flow *f, const char *name, const char *filter, const char *levels, char *err,
@@ -65,8 +68,8 @@ int fos__flow_add(struct fos__flow *f, unsigned stage, const struct fos_module *
                   const char *level, char *err, size_t errlen);
 void fos__flow_free(struct fos__flow *f); /* closes the instances */
 
-/* Lays out sessions; after the last module. Returns their size. */
-size_t fos__flow_layout(struct fos__flow *f);
+/* Lays out sessions; after the last module. `gates`: packets are released. Returns their size. */
+size_t fos__flow_layout(struct fos__flow *f, bool gates);
 
 /* Does a session with this key belong to the flow? Either direction may match. */
 bool fos__flow_match(const struct fos__flow *f, const struct fos_key *key);

@@ -49,13 +49,26 @@ static int pkt_keep(struct fos_pkt *to, const struct fos_pkt *from)
 	to->buf = b;
 	to->ip = moved(from->ip, f, b->bytes);
 	to->app = moved(from->app, f, b->bytes);
-	to->ip_len = b->len - (uint32_t)(to->ip - b->bytes);
+	if (to->ip)
+		to->ip_len = b->len - (uint32_t)(to->ip - b->bytes);
 	to->f.data = b->bytes;
 	to->f.len = b->len;
 	to->f.ext = NULL;
 	to->f.ext_len = 0;
 	to->f.flags |= FOS_FRAME_STABLE;
 	return 0;
+}
+
+/* Notes it as the one of its packet, if that is of the batch and has none yet. */
+static void note(struct fos__store *st, struct fos__origin *o, const struct fos_pkt *pkt)
+{
+	uintptr_t i = ((uintptr_t)pkt - (uintptr_t)st->batch) / sizeof(*pkt);
+
+	if (i >= FOS_BATCH_MAX || st->kept[i])
+		return;
+	o->refs++;
+	st->kept[i] = o;
+	st->kept_mask |= UINT64_C(1) << i;
 }
 
 struct fos__origin *fos__origin_new(struct fos__store *st, const struct fos_pkt *pkt)
@@ -76,6 +89,8 @@ struct fos__origin *fos__origin_new(struct fos__store *st, const struct fos_pkt 
 	o->heir = NULL;
 	o->shown = false;
 	o->bytes = (uint32_t)(sizeof(*o) + (o->pkt.buf ? sizeof(struct fos_buf) + o->pkt.buf->len + 16 : 0));
+	if (st->batch)
+		note(st, o, pkt);
 	return o;
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "queue.h"
+#include "release.h"
 #include "worker_state.h"
 
 enum { CAP_BYTES_A_SPAN = 128, CAP_SPANS_FREE = 4096 };
@@ -171,6 +172,8 @@ static bool cap(struct fos_worker *w, struct fos_session *s, int side, unsigned 
 
 	if (q->tail - least <= keep && !many)
 		return false;
+	uint64_t seen = f->gate_off ? fos__release_upto(s, side) : 0;
+
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		struct fos_stream *v = fos__view_of(s, side, i);
 
@@ -182,6 +185,8 @@ static bool cap(struct fos_worker *w, struct fos_session *s, int side, unsigned 
 		}
 	}
 	w->st.forced_releases += forced;
+	if (forced && f->gate_off)
+		fos__release_shut(w, s, side, seen);
 	return forced;
 }
 

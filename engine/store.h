@@ -5,9 +5,12 @@
 #ifndef FOS_STORE_H
 #define FOS_STORE_H
 
+#include <flowos/pkt.h>
+
 #include "pool.h"
 
 struct fos__held;
+struct fos__origin;
 
 enum { FOS_STORE_CLASSES = 64 };
 
@@ -19,6 +22,12 @@ struct fos__store {
 	uint64_t classes;                       /* bit k: by_size[k] is not empty */
 	struct fos__held
 	    *by_size[FOS_STORE_CLASSES]; /* the sets that hold 2^k bytes or more, and less than twice that */
+
+	/* For release.c, in a batch; else `batch` is NULL. The first origin of each packet is put here with a reference of
+	 * its own (kept_mask: of which), so that one that has to wait is not copied again. */
+	const struct fos_pkt *batch;
+	uint64_t kept_mask;
+	struct fos__origin *kept[FOS_BATCH_MAX];
 };
 
 void fos__store_init(struct fos__store *st);

@@ -7,6 +7,7 @@
 #include <flowos/seq.h>
 
 #include "queue.h"
+#include "release.h"
 
 enum { SHOW_AT_ONCE = 256 }; /* pieces that are delivered before modules look at them */
 
@@ -157,6 +158,7 @@ static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, 
 	w->st.cap_gaps += why == FOS_GAP_CAP;
 	w->st.cap_gap_bytes += why == FOS_GAP_CAP ? len : 0;
 	w->st.time_gaps += why == FOS_GAP_TIME;
+	fos__release_shut(w, s, side, h->next);
 	h->next = to;
 	if (FOS_BUG(CAP) && why == FOS_GAP_CAP)
 		return;
@@ -251,6 +253,8 @@ void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 
 	struct fos__held *held;
 
+	if (s->flow->gate_off)
+		return;
 	while ((held = fos__held_of(s, side)) && !is_calm(w, h, held)) {
 		if (!(h->flags & FOS_HALF_STARTED)) {
 			if (!waited(w, h, held->since_pkts, held->since_ns) &&
@@ -382,8 +386,11 @@ static void segment_before_start(struct fos_worker *w, struct fos_session *s, in
 			return;
 		}
 	}
-	if (fos__tcp_hold(w, s, side, p, pos, p->app, pos + p->app_len))
-		fos__tcp_cap(w, s, side);
+	if (!fos__tcp_hold(w, s, side, p, pos, p->app, pos + p->app_len))
+		return;
+	if (s->flow->gate_off) /* what was before it has passed, or will not come */
+		start_without_syn(w, s, side);
+	fos__tcp_cap(w, s, side);
 }
 
 static void segment(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t pos)

@@ -11,6 +11,7 @@
 #include "bug.h"
 #include "fast.h"
 #include "queue.h"
+#include "release.h"
 #include "trouble.h"
 #include "worker_state.h"
 
@@ -148,6 +149,8 @@ void fos__use_close(struct fos_worker *w, struct fos_session *s, enum fos_end wh
 			fos__tcp_end(w, s, 1);
 		}
 		close_modules(w, s);
+		for (int side = 0; side < 2; side++)
+			fos__release_due(w, s, side, true);
 	}
 	fos__trouble_free(s);
 	w->st.sessions_now--;
@@ -361,6 +364,13 @@ static struct fos_session *add_use(struct fos_worker *w, const struct fos_pkt *p
 	return s;
 }
 
+/* ... with the packets that wait for it. */
+static void move_held(struct fos_worker *w, struct fos_session *from, struct fos_session *to, int side, uint32_t isn)
+{
+	fos__tcp_move_held(w, from, to, side, isn);
+	fos__release_move(w, from, to, side, isn);
+}
+
 struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side)
 {
 	struct fos_session *best = newest;
@@ -375,7 +385,7 @@ struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newe
 			best = add_use(w, p, &key, newest, side);
 		if (best &&
 		    best->older) /* before the SYN itself: what moves waits until it has said where the stream starts */
-			fos__tcp_move_held(w, fos__use_older(w, best), best, side, p->seq);
+			move_held(w, fos__use_older(w, best), best, side, p->seq);
 		return best;
 	}
 	if (newest->older) {

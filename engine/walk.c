@@ -3,6 +3,7 @@
  * walk.c: looking at a worker's sessions from outside, a few at a time, between batches. Changes nothing.
  */
 #include "held.h"
+#include "release.h"
 #include "worker_state.h"
 
 uint32_t fos_worker_sessions(const struct fos_worker *w, uint32_t from, uint32_t looks,
@@ -28,11 +29,16 @@ void fos_session_progress(const struct fos_session *s, int dir, struct fos_sessi
 	const struct fos__half *h = &s->half[dir];
 	const struct fos__held *held = s->trouble ? s->trouble->held[dir] : NULL;
 
+	const struct fos__gate *g = fos__gate_of(s, dir);
 	*out = (struct fos_session_progress){
 		.packets = h->pkts,
 		.passed_bytes = (h->flags & FOS_HALF_STARTED) ? h->next - s->rest[dir].start : 0,
 		.held_bytes = held ? fos__held_bytes(held) : 0,
 		.fin = (h->flags & FOS_HALF_FIN) != 0,
+		.waiting = g ? g->n : 0,
+		.waiting_bytes = g ? g->bytes : 0,
+		.waits_since_ns = g && g->n ? g->wait[0].since_ns : 0,
+		.shut = g && g->shut,
 	};
 }
 

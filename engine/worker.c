@@ -14,6 +14,7 @@
 #include "bug.h"
 #include "fast.h"
 #include "queue.h"
+#include "release.h"
 #include "worker_state.h"
 
 void fos__worker_defaults(struct fos_worker_config *c)
@@ -62,8 +63,13 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	err = fos_frag_create(&w->cfg.frag, &w->frags);
 	if (err)
 		goto out_table;
+	err = fos__release_init(w);
+	if (err)
+		goto out_frags;
 	*out = w;
 	return 0;
+out_frags:
+	fos_frag_destroy(w->frags);
 out_table:
 	fos__table_free(&w->table);
 out_worker:
@@ -74,6 +80,8 @@ out_worker:
 /* Sessions that nobody ended are dropped without a word to their modules: fos_worker_end() comes before. */
 static void drop_sessions(struct fos_worker *w)
 {
+	if (w->release)
+		w->release->call = NULL;
 	fos_worker_end(w, FOS_END_EOF);
 	fos__slab_free(&w->slab);
 }
@@ -88,6 +96,7 @@ void fos_worker_destroy(struct fos_worker *w)
 		fos__flow_free(w->flow[i]);
 		free(w->flow[i]);
 	}
+	fos__release_free(w);
 	fos_frag_destroy(w->frags);
 	fos__table_free(&w->table);
 	fos__arena_free(&w->arena);
@@ -129,6 +138,15 @@ int fos_worker_flow_port(struct fos_worker *w, int flow, int port)
 	return 0;
 }
 
+int fos_worker_flow_release(struct fos_worker *w, int flow, enum fos_release how)
+{
+	if (flow < 0 || (unsigned)flow >= w->n_flows || w->laid_out || how > FOS_RELEASE_CLOSED ||
+	    (how != FOS_RELEASE_TAP && !w->release))
+		return -EINVAL;
+	w->flow[flow]->release = how;
+	return 0;
+}
+
 int fos_worker_add_module(struct fos_worker *w, int flow, unsigned stage, const struct fos_module *m,
                           const struct fos_module_args *args, const char *level, char *err, size_t errlen)
 {
@@ -144,7 +162,7 @@ static void lay_out(struct fos_worker *w)
 	size_t size = sizeof(struct fos_session);
 
 	for (unsigned i = 0; i < w->n_flows; i++) {
-		size_t need = fos__flow_layout(w->flow[i]);
+		size_t need = fos__flow_layout(w->flow[i], w->release != NULL);
 
 		if (need > size)
 			size = need;
@@ -165,6 +183,7 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 
 		if (!t) { /* its modules run now instead of later */
 			fos__pipeline_run(w, s, side);
+			fos__release_due(w, s, side, false);
 			return;
 		}
 		w->touched = t;
@@ -191,7 +210,6 @@ static void run_touched(struct fos_worker *w)
 
 		fos__worker_show(w, (struct fos_session *)(w->touched[i] - (unsigned)side), side);
 	}
-	w->n_touched = 0;
 }
 
 static void free_dead(struct fos_worker *w)
@@ -282,6 +300,8 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	}
 	if (!s)
 		return;
+	if (w->release)
+		fos__release_note(w->release, p, s, side);
 	s->last_ns = w->now_ns;
 	if (!s->flow) { /* it stays half-open: the first to go */
 		w->st.unmatched++;
@@ -309,6 +329,8 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 	if (p->f.ts_ns > w->now_ns)
 		w->now_ns = p->f.ts_ns;
 	w->st.verdict[p->verdict]++;
+	if (w->release)
+		fos__release_note(w->release, p, NULL, 0);
 	if (p->verdict == FOS_PKT_FRAGMENT) {
 		if (w->cfg.verify_checksums && !fos_checksum_ok(p)) { /* its header's; the datagram gets a new one */
 			w->st.bad_checksum++;
@@ -345,6 +367,8 @@ int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t 
 	w->batch_err = 0;
 	w->bufs = false;
 	w->clock_ns = clock_ns;
+	if (w->release)
+		fos__release_begin(w, b);
 	fos__fast_parse(w, b);
 	fos__fast_batch(w, b);
 	w->placing = 0;
@@ -352,6 +376,9 @@ int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t 
 		w->now_ns = b->now_ns;
 	look_at_due(w);
 	run_touched(w);
+	if (w->release)
+		fos__release_batch(w, b);
+	w->n_touched = 0;
 	free_dead(w);
 	if (w->bufs) {
 		for (uint32_t i = 0; i < b->n; i++)
@@ -393,6 +420,8 @@ void fos_worker_end(struct fos_worker *w, enum fos_end why)
 	for (uint32_t n = 1; n < w->slab.next; n++)
 		close_in_order(w, fos__slab_at(&w->slab, n), why);
 	w->n_touched = 0;
+	if (w->release)
+		fos__release_rest(w);
 	fos__table_clear(&w->table);
 	memset(w->wheel.slot, 0, sizeof(w->wheel.slot));
 	memset(&w->crowd, 0, sizeof(w->crowd));

@@ -21,6 +21,7 @@
 #include <flowos/overlap.h>
 #include <flowos/parse.h>
 #include <flowos/pkt.h>
+#include <flowos/release.h>
 
 struct fos_worker;
 
@@ -51,6 +52,13 @@ struct fos_worker_config {
 	 * that this worker got, from 1; 0: it ended with a batch, or with the run. May be NULL. */
 	void (*session_count)(void *arg, uint64_t packet, int change);
 	void *session_count_arg;
+
+	/* Called with packets that may leave, in the order in which they leave, at most FOS_BATCH_MAX at a time, before
+	 * fos_worker_run() returns, and when sessions end: every packet that came comes here once, but those that are dropped
+	 * (release.h). Of b->pkt[i] only `f` counts, which is as it came (but FOS_FRAME_STABLE); its bytes last until the call
+	 * returns. Must not call the worker. NULL: packets are the caller's business, and no flow may be a gate. */
+	void (*release)(void *arg, const struct fos_batch *b);
+	void *release_arg;
 };
 
 /* When there are max_sessions, one more ends another. If more than a quarter of them are half-open, it is one of these: no
@@ -85,6 +93,7 @@ struct fos_worker_stats {
 	uint64_t evicted_idle;            /* and others */
 	uint64_t no_memory;               /* packets that were given up for want of memory */
 	struct fos_frag_stats frag;
+	struct fos_release_stats release;
 };
 
 int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **out);
@@ -100,6 +109,11 @@ int fos_worker_add_flow(struct fos_worker *w, const char *name, const char *filt
 /* Only sessions whose first packet came from interface `port` (fos_frame.port) belong to the flow; -1: from any, as it is
  * after fos_worker_add_flow(). Before the first batch. Returns 0 or -EINVAL. */
 int fos_worker_flow_port(struct fos_worker *w, int flow, int port);
+
+/* When packets of the flow leave, where the worker has a release callback; FOS_RELEASE_TAP, as it is after
+ * fos_worker_add_flow(). A flow no module of which reads streams has nothing to wait for. Before the first batch. Returns 0 or
+ * -EINVAL. */
+int fos_worker_flow_release(struct fos_worker *w, int flow, enum fos_release how);
 
 /* Makes an instance of a module in stage `stage` (from 0, without holes) of the flow's pipeline. `level`: which level it reads,
  * NULL: what the module says. The module must last until destroy. */
@@ -136,6 +150,10 @@ struct fos_session_progress {
 	uint64_t passed_bytes; /* TCP: how far the stream at level `app` has come, gaps included; UDP: 0 */
 	uint64_t held_bytes;   /* memory of what waits above a hole */
 	bool fin;              /* its end was seen */
+	uint64_t waiting;      /* packets of a gate that wait to be released, and their memory */
+	uint64_t waiting_bytes;
+	uint64_t waits_since_ns; /* since when the first of them, in order of the stream, has waited; 0: none does */
+	bool shut;               /* a closed gate lets nothing more pass */
 };
 void fos_session_progress(const struct fos_session *s, int dir, struct fos_session_progress *out);
 bool fos_session_half_open(const struct fos_session *s); /* see max_sessions */
