@@ -60,7 +60,11 @@ void fos_worker_stats_add(struct fos_worker_stats *sum, const struct fos_worker_
 	uint64_t *to = (uint64_t *)(void *)sum;
 	const uint64_t *from = (const uint64_t *)(const void *)st;
 
+	uint64_t longest = sum->release.longest_wait_ns;
+
 	_Static_assert(sizeof(*sum) % sizeof(*to) == 0, "all members are uint64_t");
 	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
 		to[i] += from[i];
+	sum->release.longest_wait_ns =
+	    longest > st->release.longest_wait_ns ? longest : st->release.longest_wait_ns;
 }

@@ -82,7 +82,11 @@ static json_t *flow_json(const struct mb_conf *c, unsigned i, const struct count
 	for (unsigned k = 0; p && k < p->stages; k++)
 		json_array_append_new(stages, json_string(p->stage[k]));
 	json_object_set_new(o, "stages", stages);
-	set_text(o, "release", "tap");
+	enum fos_release how = mb_conf_flow_release(c, f);
+
+	set_text(o, "release", how == FOS_RELEASE_TAP ? "tap" : "gate");
+	if (how != FOS_RELEASE_TAP)
+		set_text(o, "fail", how == FOS_RELEASE_OPEN ? "open" : "closed");
 	set_text(o, "overlap", fos_overlap_name(c->engine.overlap));
 	json_object_set_new(o, "sessions", json_integer((json_int_t)n->now[i]));
 	json_object_set_new(o, "half_open", json_integer((json_int_t)n->half_open[i]));

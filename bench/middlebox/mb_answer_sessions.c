@@ -42,8 +42,10 @@ static json_t *direction(const struct fos_session *s, int dir)
 	struct fos_session_progress p;
 
 	fos_session_progress(s, dir, &p);
-	return json_pack("{s:I,s:I,s:I,s:b}", "packets", (json_int_t)p.packets, "bytes", (json_int_t)p.passed_bytes,
-	                 "held", (json_int_t)p.held_bytes, "fin", p.fin);
+	return json_pack("{s:I,s:I,s:I,s:b,s:I,s:I,s:f,s:b}", "packets", (json_int_t)p.packets, "bytes",
+	                 (json_int_t)p.passed_bytes, "held", (json_int_t)p.held_bytes, "fin", p.fin, "waiting",
+	                 (json_int_t)p.waiting, "waiting_bytes", (json_int_t)p.waiting_bytes, "waits_since",
+	                 (double)p.waits_since_ns / 1e9, "shut", p.shut);
 }
 
 /* From who opened it to the other. */

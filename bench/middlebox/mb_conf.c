@@ -35,16 +35,46 @@ const char *mb_conf_keep(struct mb_conf *c, const char *text)
 	return copy;
 }
 
-int mb_conf_release(const char *text, char *err, size_t errlen)
+int mb_conf_release(struct mb_release *r, const char *text, char *err, size_t errlen)
 {
 	if (strcmp(text, "tap") == 0)
-		return 0;
-	if (strcmp(text, "gate") == 0) {
-		snprintf(err, errlen, "gate is not built yet");
-		return -ENOTSUP;
+		r->how = MB_RELEASE_TAP;
+	else if (strcmp(text, "gate") == 0)
+		r->how = MB_RELEASE_GATE;
+	else {
+		snprintf(err, errlen, "tap or gate");
+		return -EINVAL;
 	}
-	snprintf(err, errlen, "tap or gate");
-	return -EINVAL;
+	return 0;
+}
+
+int mb_conf_fail(struct mb_release *r, const char *text, char *err, size_t errlen)
+{
+	if (strcmp(text, "open") == 0)
+		r->fail = MB_FAIL_OPEN;
+	else if (strcmp(text, "closed") == 0)
+		r->fail = MB_FAIL_CLOSED;
+	else {
+		snprintf(err, errlen, "open or closed");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+enum fos_release mb_conf_flow_release(const struct mb_conf *c, const struct mb_flow *f)
+{
+	if ((f->release.how ? f->release.how : c->release.how) != MB_RELEASE_GATE)
+		return FOS_RELEASE_TAP;
+	return (f->release.fail ? f->release.fail : c->release.fail) == MB_FAIL_CLOSED ? FOS_RELEASE_CLOSED
+	                                                                               : FOS_RELEASE_OPEN;
+}
+
+bool mb_conf_gates(const struct mb_conf *c)
+{
+	for (unsigned i = 0; i < c->flows; i++)
+		if (mb_conf_flow_release(c, &c->flow[i]) != FOS_RELEASE_TAP)
+			return true;
+	return false;
 }
 
 int mb_conf_simple(struct mb_conf *c, const struct bench_engine_opts *o, char *err, size_t errlen)

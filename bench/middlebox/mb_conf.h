@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <flowos/impair_spec.h>
+#include <flowos/release.h>
 
 #include "replay.h"
 
@@ -31,9 +32,16 @@ struct mb_pipeline {
 	unsigned stages;
 };
 
+/* When packets leave; 0: not said. */
+struct mb_release {
+	enum { MB_RELEASE_TAP = 1, MB_RELEASE_GATE } how;
+	enum { MB_FAIL_OPEN = 1, MB_FAIL_CLOSED } fail;
+};
+
 struct mb_flow {
 	const char *name, *filter, *interface, *levels; /* NULL: any, any, all */
 	int pipeline;                                   /* number, -1: none */
+	struct mb_release release;                      /* what is not said: mb_conf.release */
 };
 
 /* 0: the engine's default */
@@ -61,6 +69,7 @@ struct mb_conf {
 	struct mb_ring ring;
 	unsigned workers;
 	struct bench_engine_opts engine; /* without stages and filter: these are pipelines and flows */
+	struct mb_release release; /* of flows that do not say it; not said here either: tap, open */
 	struct mb_caps caps;
 	struct fos_impair_spec impair;
 	struct mb_flow flow[MB_FLOWS_MAX];
@@ -91,8 +100,13 @@ int mb_conf_simple(struct mb_conf *c, const struct bench_engine_opts *o, char *e
 /* What contradicts itself, once all is known. Returns 0 or a negative errno with a line in err. */
 int mb_conf_check(const struct mb_conf *c, char *err, size_t errlen);
 
-/* "tap" is 0; "gate" and anything else are refused: -ENOTSUP, -EINVAL, with a line in err. */
-int mb_conf_release(const char *text, char *err, size_t errlen);
+/* "tap" or "gate", "open" or "closed" into *r. Returns 0 or -EINVAL with a line in err. */
+int mb_conf_release(struct mb_release *r, const char *text, char *err, size_t errlen);
+int mb_conf_fail(struct mb_release *r, const char *text, char *err, size_t errlen);
+
+/* What the flow does; is any flow a gate? */
+enum fos_release mb_conf_flow_release(const struct mb_conf *c, const struct mb_flow *f);
+bool mb_conf_gates(const struct mb_conf *c);
 
 /* Every setting as a key and a text, in a fixed order: "flows[0].filter", "tcp port 80". */
 typedef void mb_setting(void *arg, const char *key, const char *value);

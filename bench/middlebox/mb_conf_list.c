@@ -40,6 +40,20 @@ static void tell_at(mb_setting *each, void *arg, const char *value, const char *
 	tell(each, arg, key, value);
 }
 
+static const char *release_name(struct mb_release r)
+{
+	static const char *const names[] = { NULL, "tap", "gate" };
+
+	return names[r.how];
+}
+
+static const char *fail_name(struct mb_release r)
+{
+	static const char *const names[] = { NULL, "open", "closed" };
+
+	return names[r.fail];
+}
+
 static void list_flows(const struct mb_conf *c, mb_setting *each, void *arg)
 {
 	for (unsigned i = 0; i < c->flows; i++) {
@@ -49,6 +63,8 @@ static void list_flows(const struct mb_conf *c, mb_setting *each, void *arg)
 		tell_at(each, arg, f->filter, "flows[%u].filter", i);
 		tell_at(each, arg, f->interface, "flows[%u].interface", i);
 		tell_at(each, arg, f->levels, "flows[%u].levels", i);
+		tell_at(each, arg, release_name(f->release), "flows[%u].release", i);
+		tell_at(each, arg, fail_name(f->release), "flows[%u].fail", i);
 		tell_at(each, arg, f->pipeline >= 0 ? c->pipeline[f->pipeline].name : NULL, "flows[%u].pipeline", i);
 	}
 	for (unsigned i = 0; i < c->pipelines; i++) {
@@ -104,6 +120,8 @@ void mb_conf_list(const struct mb_conf *c, mb_setting *each, void *arg)
 	tell(each, arg, "ports.ring.send", c->ring.send_ring ? "ring" : NULL);
 	tell(each, arg, "ports.ring.qdisc-bypass", c->ring.qdisc_bypass ? "true" : NULL);
 	tell_number(each, arg, "workers", c->workers);
+	tell(each, arg, "release", release_name(c->release));
+	tell(each, arg, "fail", fail_name(c->release));
 	list_engine(c, each, arg);
 	list_impair(c, each, arg);
 	list_flows(c, each, arg);

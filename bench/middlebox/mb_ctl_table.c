@@ -49,19 +49,19 @@ static void sessions(const json_t *result, bool head, FILE *out)
 	json_t *s;
 
 	if (head)
-		fprintf(out, "%-5s %-28s %-28s %-10s %-9s %12s %12s %9s %8s\n", "proto", "from", "to", "flow", "state",
-		        "bytes", "bytes back", "held", "seconds");
+		fprintf(out, "%-5s %-28s %-28s %-10s %-9s %12s %12s %9s %8s %8s\n", "proto", "from", "to", "flow",
+		        "state", "bytes", "bytes back", "held", "waiting", "seconds");
 	json_array_foreach(list, i, s)
 	{
 		const json_t *f = json_object_get(s, "forward"), *b = json_object_get(s, "back");
 		double lasted =
 		    json_number_value(json_object_get(s, "last")) - json_number_value(json_object_get(s, "first"));
 
-		fprintf(out, "%-5s %-28s %-28s %-10s %-9s %12lld %12lld %9lld %8.1f\n",
+		fprintf(out, "%-5s %-28s %-28s %-10s %-9s %12lld %12lld %9lld %8lld %8.1f\n",
 		        plain(s, "protocol", proto, sizeof(proto)), plain(s, "from", from, sizeof(from)),
 		        plain(s, "to", to, sizeof(to)), plain(s, "flow", flow, sizeof(flow)),
 		        plain(s, "state", state, sizeof(state)), number(f, "bytes"), number(b, "bytes"),
-		        number(f, "held") + number(b, "held"), lasted);
+		        number(f, "held") + number(b, "held"), number(f, "waiting") + number(b, "waiting"), lasted);
 	}
 }
 

@@ -48,6 +48,8 @@ static int add_flow(struct fos_worker *w, const struct mb_conf *c, const struct 
 
 	if (flow >= 0 && f->interface && fos_worker_flow_port(w, flow, port_of(c, f)) < 0)
 		return -EINVAL;
+	if (flow >= 0 && fos_worker_flow_release(w, flow, mb_conf_flow_release(c, f)) < 0)
+		return -EINVAL;
 	for (unsigned i = 0; flow >= 0 && p && i < p->stages; i++) {
 		char why[512] = "";
 		int rc = fos_stage_add(w, flow, i, p->stage[i], p->level, why, sizeof(why));
@@ -61,12 +63,17 @@ static int add_flow(struct fos_worker *w, const struct mb_conf *c, const struct 
 	return flow < 0 ? flow : 0;
 }
 
-int mb_engine_make(const struct mb_conf *c, struct fos_worker **out, char *err, size_t errlen)
+int mb_engine_make(const struct mb_conf *c, mb_leave *leave, void *arg, struct fos_worker **out, char *err,
+                   size_t errlen)
 {
 	struct fos_worker_config cfg;
 	int rc;
 
 	settings_of(c, &cfg);
+	if (mb_conf_gates(c)) {
+		cfg.release = leave;
+		cfg.release_arg = arg;
+	}
 	rc = fos_worker_create(&cfg, out);
 	if (rc) {
 		snprintf(err, errlen, "engine: %s", strerror(-rc));

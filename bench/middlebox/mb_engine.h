@@ -5,10 +5,16 @@
 #ifndef MB_ENGINE_H
 #define MB_ENGINE_H
 
+#include <flowos/worker.h>
+
 #include "mb_conf.h"
 
-/* Makes a worker of the engine; loads modules, which opens what they write. Blocks on files. Returns 0 or a negative errno with
+/* Packets that leave: see fos_worker_config.release. */
+typedef void mb_leave(void *arg, const struct fos_batch *b);
+
+/* Makes a worker of the engine, which has `leave` called where some flow is a gate; loads modules, which opens what they write. Blocks on files. Returns 0 or a negative errno with
  * a line in err. */
-int mb_engine_make(const struct mb_conf *c, struct fos_worker **out, char *err, size_t errlen);
+int mb_engine_make(const struct mb_conf *c, mb_leave *leave, void *arg, struct fos_worker **out, char *err,
+                   size_t errlen);
 
 #endif

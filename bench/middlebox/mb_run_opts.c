@@ -22,7 +22,8 @@ static const struct cli_option options[] = {
 	{ "out", "IF", "the second", 0 },
 	{ "trace", "FILE", "a capture instead of interfaces", 'r' },
 	{ "write", "FILE", "of a trace: what leaves, as pcapng", 'w' },
-	{ "release", "tap|gate", "tap: every packet leaves at once; gate is not built yet", 0 },
+	{ "release", "tap|gate", "tap: every packet leaves at once; gate: once all stages have released its bytes", 0 },
+	{ "fail", "open|closed", "of a gate, when a cap is hit: what was not looked at passes, or does not", 0 },
 	{ "workers", "N", "threads, each with its own sessions", 0 },
 	{ "ring-bytes", "N", "receive ring, per interface and worker", 0 },
 	{ "control", "PATH|none", "the control socket (live: /run/flowos/control.sock; a trace: none)", 0 },
@@ -112,7 +113,9 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 	if (strcmp(name, "live") == 0)
 		return set_live(s, value, err, errlen);
 	if (strcmp(name, "release") == 0)
-		return mb_conf_release(value, err, errlen);
+		return mb_conf_release(&c->release, value, err, errlen);
+	if (strcmp(name, "fail") == 0)
+		return mb_conf_fail(&c->release, value, err, errlen);
 	if (strcmp(name, "workers") == 0) {
 		rc = set_count(value, 1, MB_WORKERS_MAX, &n, err, errlen);
 		c->workers = (unsigned)n;
@@ -177,6 +180,19 @@ static void lay_ports(struct mb_conf *c, const struct mb_conf *o, bool live)
 		c->interfaces = 0;
 	}
 	c->output = o->output ? o->output : c->output;
+}
+
+/* What the command line says counts for all flows, whatever the file says of one. */
+static void lay_release(struct mb_conf *c, const struct mb_release *o)
+{
+	c->release.how = o->how ? o->how : c->release.how;
+	c->release.fail = o->fail ? o->fail : c->release.fail;
+	for (unsigned i = 0; i < c->flows; i++) {
+		struct mb_release *f = &c->flow[i].release;
+
+		f->how = o->how ? o->how : f->how;
+		f->fail = o->fail ? o->fail : f->fail;
+	}
 }
 
 static void lay_rest(struct mb_conf *c, const struct mb_conf *o)
@@ -280,6 +296,7 @@ static int lay_over(struct mb_conf *c, struct said *s, char *err, size_t errlen)
 	if (rc)
 		return rc;
 	lay_ports(c, o, s->live);
+	lay_release(c, &o->release);
 	lay_rest(c, o);
 	lay_engine(c, &s->engine);
 	rc = lay_impair(c, &s->impair, err, errlen);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { SUM, NOW, PEAK }; /* a counter; what is there now; the most that there was */
+enum kind { SUM, NOW, PEAK, MOST }; /* a counter; what is there now; the most that there was, in all; of any */
 
 struct number {
 	const char *name, *help;
@@ -20,6 +20,10 @@ struct number {
 #define ENGINE(member, kind, help)                                                                                     \
 	{                                                                                                              \
 #member, help, offsetof(struct fos_worker_stats, member), kind                                         \
+	}
+#define RELEASE(name, member, kind, help)                                                                              \
+	{                                                                                                              \
+		name, help, offsetof(struct fos_worker_stats, release.member), kind                                    \
 	}
 #define LINK(member, help)                                                                                             \
 	{                                                                                                              \
@@ -75,6 +79,16 @@ static const struct number engine[] = {
 	ENGINE(session_cap, SUM, "packets of sessions that found no place"),
 	ENGINE(evicted_half_open, SUM, "half-open sessions that gave way"),
 	ENGINE(evicted_idle, SUM, "other sessions that gave way"),
+	RELEASE("released", released, SUM, "packets that a gate, or what passes it, let go"),
+	RELEASE("released_late", waited, SUM, "of those: that had to wait"),
+	RELEASE("waiting", waiting, NOW, "packets that wait to be released"),
+	RELEASE("waiting_peak", waiting_peak, PEAK, "the most that waited at a time"),
+	RELEASE("waiting_bytes", waiting_bytes, NOW, "memory of packets that wait to be released"),
+	RELEASE("waiting_peak_bytes", waiting_peak_bytes, PEAK, "the most memory that they took at a time"),
+	RELEASE("longest_wait_ns", longest_wait_ns, MOST, "the longest that one has waited, in nanoseconds"),
+	RELEASE("not_released", dropped, SUM, "packets that closed flows dropped"),
+	RELEASE("wait_overflow", overflow, SUM, "packets that found no room to wait"),
+	RELEASE("shut", shut, SUM, "directions that a closed flow let nothing more pass"),
 	ENGINE(no_memory, SUM, "packets given up for want of memory"),
 };
 
@@ -118,7 +132,8 @@ static uint64_t get(const void *from, const struct number *n)
 static void add(void *to, const void *from, const struct number *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint64_t v = get(to, &list[i]) + get(from, &list[i]);
+		uint64_t a = get(to, &list[i]), b = get(from, &list[i]);
+		uint64_t v = list[i].kind != MOST ? a + b : a > b ? a : b;
 
 		memcpy((char *)to + list[i].at, &v, sizeof(v));
 	}

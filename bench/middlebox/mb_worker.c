@@ -19,7 +19,7 @@ static struct mb_ask closed;
 /* --- out ----------------------------------------------------------------------------------------------------------- */
 
 /* What is left of b from packet `from` on, without its bytes. */
-static struct fos_batch *rest_of(struct mb_worker *w, struct fos_batch *b, uint32_t from)
+static const struct fos_batch *rest_of(struct mb_worker *w, const struct fos_batch *b, uint32_t from)
 {
 	if (from == 0)
 		return b;
@@ -31,7 +31,7 @@ static struct fos_batch *rest_of(struct mb_worker *w, struct fos_batch *b, uint3
 }
 
 /* Sends all of b, however many the port takes at a time. `to`: the link, NULL for a file. */
-static void send_all(struct mb_worker *w, struct mb_link *to, struct fos_port *port, struct fos_batch *b)
+static void send_all(struct mb_worker *w, struct mb_link *to, struct fos_port *port, const struct fos_batch *b)
 {
 	uint32_t done = 0;
 
@@ -53,7 +53,7 @@ static void send_all(struct mb_worker *w, struct mb_link *to, struct fos_port *p
 }
 
 /* Packets that came on `from` leave on the other link. */
-static void send_part(struct mb_worker *w, unsigned from, struct fos_batch *b)
+static void send_part(struct mb_worker *w, unsigned from, const struct fos_batch *b)
 {
 	struct mb_link *to = &w->link[!from];
 
@@ -63,8 +63,8 @@ static void send_part(struct mb_worker *w, unsigned from, struct fos_batch *b)
 		w->count.tx_lost += b->n;
 }
 
-/* Every packet leaves, as it came, before modules see it. */
-static void forward(struct mb_worker *w, struct fos_batch *b)
+/* These packets leave. */
+static void forward(struct mb_worker *w, const struct fos_batch *b)
 {
 	bool mixed = false;
 
@@ -91,6 +91,11 @@ static void forward(struct mb_worker *w, struct fos_batch *b)
 		if (side->n)
 			send_part(w, from, side);
 	}
+}
+
+void mb_worker_leave(void *arg, const struct fos_batch *b)
+{
+	forward(arg, b);
 }
 
 /* --- in ------------------------------------------------------------------------------------------------------------ */
@@ -161,7 +166,8 @@ static int turn(struct mb_worker *w)
 	if (n < 0)
 		return n;
 	if (n > 0) {
-		forward(w, b);
+		if (!w->gates) /* else the engine says what leaves */
+			forward(w, b);
 		w->count.batches++;
 	} else {
 		b->n = 0;

@@ -56,6 +56,7 @@ struct mb_worker {
 	int ended, trouble; /* eventfds of the box's: the thread is over; a shared link is gone */
 	_Atomic(struct mb_ask *) ask;
 	atomic_bool stop;
+	bool gates;   /* some flow is a gate */
 	bool ticking; /* the timer is set to ticks alone */
 	bool running; /* for the box: the thread was started and not joined */
 	pthread_t thread;

@@ -102,6 +102,7 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 
 	memset(w, 0, sizeof(*w));
 	w->conf = c;
+	w->gates = mb_conf_gates(c);
 	w->index = index;
 	w->ended = ended;
 	w->trouble = trouble;
@@ -116,7 +117,7 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 	if (rc == 0)
 		rc = wrap(w, &c->impair, err, errlen);
 	if (rc == 0)
-		rc = mb_engine_make(c, &w->engine, err, errlen);
+		rc = mb_engine_make(c, mb_worker_leave, w, &w->engine, err, errlen);
 	return rc;
 }
 

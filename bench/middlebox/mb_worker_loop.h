@@ -13,6 +13,9 @@ void *mb_worker_loop(void *worker);
 /* Has everything that is held released, forwarded and run. Nothing is received any more. */
 void mb_worker_drain(struct mb_worker *w);
 
+/* The packets leave; `arg` is the worker. */
+void mb_worker_leave(void *arg, const struct fos_batch *b);
+
 /* The streams end, modules finish. */
 void mb_worker_last(struct mb_worker *w);
 

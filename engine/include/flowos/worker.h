@@ -177,7 +177,8 @@ int fos_worker_mergeable(const struct fos_worker *w, char *err, size_t errlen);
  * Returns 0 or a negative errno with a line in err. */
 int fos_worker_merge(struct fos_worker *w, struct fos_worker *other, char *err, size_t errlen);
 
-/* Adds all counters. Of peaks that is a bound: the greatest number of all workers together may have been less. */
+/* Adds all counters. Of peaks that is a bound: the greatest number of all workers together may have been less. The longest wait is
+ * that of any. */
 void fos_worker_stats_add(struct fos_worker_stats *sum, const struct fos_worker_stats *st);
 
 #endif
