@@ -59,7 +59,7 @@ struct fos__flow {
 	unsigned n_packet;
 	enum fos_release release;
 	size_t queues_off, views_off, size; /* of a session's slab element */
-	size_t gate_off; /* ... and of its two gates (release.h); 0: its packets leave at once */
+	size_t gate_off;                    /* ... and of its two gates (release.h); 0: its packets leave at once */
 };
 
 int fos__flow_init(struct fos__flow *f, const char *name, const char *filter, const char *levels, char *err,

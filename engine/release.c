@@ -264,8 +264,7 @@ static uint64_t place_of_first(const struct fos_session *s, int side, const stru
 			continue;
 		if (s->key.proto != IPPROTO_TCP)
 			return sp->pkt->id - 1;
-		return fos_seq_near(s->half[side].next,
-		                    sp->pkt->seq + ((sp->pkt->tcp_flags & FOS_TCP_SYN) ? 1 : 0));
+		return fos_seq_near(s->half[side].next, sp->pkt->seq + ((sp->pkt->tcp_flags & FOS_TCP_SYN) ? 1 : 0));
 	}
 	return none;
 }

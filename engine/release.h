@@ -14,7 +14,8 @@ struct fos__origin;
 
 /* A packet that waits. */
 struct fos__wait {
-	uint64_t need;  /* twice the place up to which the stream must be released, plus one with a FIN: that leaves last */
+	uint64_t
+	    need; /* twice the place up to which the stream must be released, plus one with a FIN: that leaves last */
 	uint64_t order; /* among equals: who came first */
 	uint64_t since_ns;
 	struct fos__origin *origin;
@@ -45,9 +46,9 @@ struct fos__release {
 	void *arg;
 	const struct fos_batch *batch;
 	uint64_t order;
-	struct fos__gate *due;  /* directions that may have something to let go, beside those that gained bytes */
-	bool copies;            /* else all packets of the batch so far leave as they lie there */
-	struct fos_batch out;   /* what will leave, and */
+	struct fos__gate *due; /* directions that may have something to let go, beside those that gained bytes */
+	bool copies;           /* else all packets of the batch so far leave as they lie there */
+	struct fos_batch out;  /* what will leave, and */
 	struct fos__origin *own[FOS_BATCH_MAX]; /* whose bytes it is; NULL: the batch's */
 	struct fos__released_pkt at[FOS_BATCH_MAX];
 };

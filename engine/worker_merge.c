@@ -65,6 +65,5 @@ void fos_worker_stats_add(struct fos_worker_stats *sum, const struct fos_worker_
 	_Static_assert(sizeof(*sum) % sizeof(*to) == 0, "all members are uint64_t");
 	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
 		to[i] += from[i];
-	sum->release.longest_wait_ns =
-	    longest > st->release.longest_wait_ns ? longest : st->release.longest_wait_ns;
+	sum->release.longest_wait_ns = longest > st->release.longest_wait_ns ? longest : st->release.longest_wait_ns;
 }

@@ -69,7 +69,7 @@ struct mb_conf {
 	struct mb_ring ring;
 	unsigned workers;
 	struct bench_engine_opts engine; /* without stages and filter: these are pipelines and flows */
-	struct mb_release release; /* of flows that do not say it; not said here either: tap, open */
+	struct mb_release release;       /* of flows that do not say it; not said here either: tap, open */
 	struct mb_caps caps;
 	struct fos_impair_spec impair;
 	struct mb_flow flow[MB_FLOWS_MAX];

@@ -173,8 +173,9 @@ static int set_flow_fail(struct mb_reader *r, void *to, const config_setting_t *
 	const char *text = config_setting_get_string(s);
 	char why[64];
 
-	return mb_conf_fail(&((struct mb_flow *)to)->release, text ? text : "", why, sizeof(why)) ? mb_bad(r, s, "%s", why)
-	                                                                                          : 0;
+	return mb_conf_fail(&((struct mb_flow *)to)->release, text ? text : "", why, sizeof(why))
+	           ? mb_bad(r, s, "%s", why)
+	           : 0;
 }
 
 static int set_flow_caps(struct mb_reader *r, void *to, const config_setting_t *s)
@@ -185,10 +186,11 @@ static int set_flow_caps(struct mb_reader *r, void *to, const config_setting_t *
 int mb_read_flows(struct mb_reader *r, void *to, const config_setting_t *s)
 {
 	static const struct mb_key keys[] = {
-		{ "name", set_flow_name },       { "filter", set_filter },          { "interface", set_interface },
-		{ "levels", set_levels },        { "pipeline", set_flow_pipeline }, { "overlap", set_flow_overlap },
-		{ "release", set_flow_release }, { "fail", set_flow_fail },         { "caps", set_flow_caps },
-		{ NULL, NULL },
+		{ "name", set_flow_name },         { "filter", set_filter },
+		{ "interface", set_interface },    { "levels", set_levels },
+		{ "pipeline", set_flow_pipeline }, { "overlap", set_flow_overlap },
+		{ "release", set_flow_release },   { "fail", set_flow_fail },
+		{ "caps", set_flow_caps },         { NULL, NULL },
 	};
 	struct mb_conf *c = to;
 	int rc = 0;

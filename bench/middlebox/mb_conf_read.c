@@ -135,8 +135,9 @@ static int set_fail(struct mb_reader *r, void *to, const config_setting_t *s)
 	const char *text = config_setting_get_string(s);
 	char why[64];
 
-	return mb_conf_fail(&((struct mb_conf *)to)->release, text ? text : "", why, sizeof(why)) ? mb_bad(r, s, "%s", why)
-	                                                                                          : 0;
+	return mb_conf_fail(&((struct mb_conf *)to)->release, text ? text : "", why, sizeof(why))
+	           ? mb_bad(r, s, "%s", why)
+	           : 0;
 }
 
 /* The engine's options under their names, but those that flows and pipelines say. */
@@ -247,15 +248,23 @@ static int set_duration(struct mb_reader *r, void *to, const config_setting_t *s
 static int read_root(struct mb_reader *r, const config_setting_t *root)
 {
 	static const struct mb_key keys[] = {
-		{ "ports", set_ports },       { "workers", set_workers },
-		{ "release", set_release },   { "fail", set_fail },
+		{ "ports", set_ports },
+		{ "workers", set_workers },
+		{ "release", set_release },
+		{ "fail", set_fail },
 		{ "engine", set_engine },
-		{ "caps", mb_read_caps },     { "impair", set_impair },
-		{ "flows", mb_read_flows },   { "pipelines", mb_read_pipelines },
-		{ "control", set_control },   { "metrics", set_metrics },
-		{ "user", set_user },         { "json", set_json },
-		{ "seccomp", set_seccomp },   { "net-admin", set_net_admin },
-		{ "duration", set_duration }, { NULL, NULL },
+		{ "caps", mb_read_caps },
+		{ "impair", set_impair },
+		{ "flows", mb_read_flows },
+		{ "pipelines", mb_read_pipelines },
+		{ "control", set_control },
+		{ "metrics", set_metrics },
+		{ "user", set_user },
+		{ "json", set_json },
+		{ "seccomp", set_seccomp },
+		{ "net-admin", set_net_admin },
+		{ "duration", set_duration },
+		{ NULL, NULL },
 	};
 	int rc = mb_read_group(r, r->conf, root, keys);
 

@@ -77,8 +77,8 @@ static void left(void *arg, const struct fos_batch *b)
 
 enum { DIRS = 512 };
 
-static char how[4];                 /* by stage: 'a' releases all, 'n' nothing, 'd' all up to a '.', 'r' at random */
-static uint64_t passed[4][DIRS];    /* by stage and stream: up to where it released */
+static char how[4];              /* by stage: 'a' releases all, 'n' nothing, 'd' all up to a '.', 'r' at random */
+static uint64_t passed[4][DIRS]; /* by stage and stream: up to where it released */
 static unsigned opened;
 static uint64_t rnd;
 
@@ -254,7 +254,8 @@ static void test_hole(void **state)
 
 	(void)state;
 	/* two above the hole, the later one first; an ACK passes by; the one that fills it takes them along, in order */
-	expect(&open_gate, HELLO "> A 1007 5001 ghi; > A 1004 5001 def; > A 1010 5001; > A 1001 5001 abc; > A 1010 5001 j",
+	expect(&open_gate,
+	       HELLO "> A 1007 5001 ghi; > A 1004 5001 def; > A 1010 5001; > A 1001 5001 abc; > A 1010 5001 j",
 	       "1 |2 |3 |||6 |7 5 4 |8 |", &st);
 	assert_int_equal(st.release.waited, 2);
 	assert_int_equal(st.release.waiting_peak, 2);
@@ -276,7 +277,8 @@ static void test_order_in_batch(void **state)
 	struct plan p = open_gate;
 
 	(void)state;
-	er_script(&t, HELLO "> A 1004 5001 def; > A 1010 5001 j; > A 1001 5001 abc; > A 1007 5001 ghi; > A 1011 5001 k");
+	er_script(&t,
+	          HELLO "> A 1004 5001 def; > A 1010 5001 j; > A 1001 5001 abc; > A 1007 5001 ghi; > A 1011 5001 k");
 	for (unsigned mode = 0; mode < ER_MODES; mode++) {
 		struct fos_worker *w = gate(&p, &t);
 
@@ -293,8 +295,9 @@ static void test_late(void **state)
 {
 	(void)state;
 	/* what was released passes again; what waits is repeated and waits, too */
-	expect(&open_gate, HELLO "> A 1001 5001 abc; > A 1001 5001 abc; > A 1000 5001 0; > A 1007 5001 ghi; > A 1007 5001 ghi;"
-	                         "> A 1004 5001 def; > A 1004 5001 def; > A 1004 5001 defghi",
+	expect(&open_gate,
+	       HELLO "> A 1001 5001 abc; > A 1001 5001 abc; > A 1000 5001 0; > A 1007 5001 ghi; > A 1007 5001 ghi;"
+	             "> A 1004 5001 def; > A 1004 5001 def; > A 1004 5001 defghi",
 	       "1 |2 |3 |4 |5 |6 |||9 7 8 |10 |11 |", NULL);
 }
 
@@ -302,7 +305,8 @@ static void test_partial_overlap(void **state)
 {
 	(void)state;
 	/* frame 5 has one byte that is released and three above the next hole's end; 6 and 7 overlap each other */
-	expect(&open_gate, HELLO "> A 1001 5001 abc; > A 1003 5001 cde; > A 1008 5001 hij; > A 1009 5001 ijk; > A 1006 5001 fgh",
+	expect(&open_gate,
+	       HELLO "> A 1001 5001 abc; > A 1003 5001 cde; > A 1008 5001 hij; > A 1009 5001 ijk; > A 1006 5001 fgh",
 	       "1 |2 |3 |4 |5 |||8 6 7 |", NULL);
 	static const enum fos_overlap policy[] = { FOS_OVERLAP_FIRST, FOS_OVERLAP_LAST, FOS_OVERLAP_LINUX };
 
@@ -319,8 +323,7 @@ static void test_fin_and_rst(void **state)
 {
 	(void)state;
 	/* a FIN waits for what is before it, and leaves behind it though it came first; RST and ACK pass */
-	expect(&open_gate, HELLO "> FA 1004 5001; > A 1001 5001 abc; < A 5001 1005",
-	       "1 |2 |3 ||5 4 |6 |", NULL);
+	expect(&open_gate, HELLO "> FA 1004 5001; > A 1001 5001 abc; < A 5001 1005", "1 |2 |3 ||5 4 |6 |", NULL);
 	expect(&open_gate, HELLO "> FA 1004 5001 def; > R 1007; < A 5001 1001; > A 1001 5001 abc",
 	       "1 |2 |3 ||5 |6 |7 4 |", NULL);
 	/* at the end what is above a hole leaves, or does not */
@@ -334,7 +337,8 @@ static void test_middle(void **state)
 
 	(void)state;
 	/* no SYN: the first payload is the start, and what comes from before it passes */
-	expect(&open_gate, "> A 1001 5001 abc; > A 900 5001 xyz; < FA 7 1004; < A 5 1004 12; > A 1007 5001 g; > A 1004 5001 def",
+	expect(&open_gate,
+	       "> A 1001 5001 abc; > A 900 5001 xyz; < FA 7 1004; < A 5 1004 12; > A 1007 5001 g; > A 1004 5001 def",
 	       "1 |2 |3 |4 ||6 5 |", &st);
 	assert_int_equal(st.gaps, 0);
 	/* the SYN-ACK says that bytes are missing in front */
@@ -350,14 +354,15 @@ static void test_module_keeps(void **state)
 
 	(void)state;
 	/* frame 5 has a byte behind the dot, so it waits for the next one; the repeat of 4 passes, that of 5 does not */
-	expect(&p, HELLO "> A 1001 5001 ab.; > A 1004 5001 cd.e; > A 1001 5001 ab.; > A 1004 5001 cd.e; > A 1008 5001 f;"
-	                 "> A 1009 5001 .; > A 1010 5001 gh; > FA 1012 5001",
+	expect(&p,
+	       HELLO "> A 1001 5001 ab.; > A 1004 5001 cd.e; > A 1001 5001 ab.; > A 1004 5001 cd.e; > A 1008 5001 f;"
+	             "> A 1009 5001 .; > A 1010 5001 gh; > FA 1012 5001",
 	       "1 |2 |3 |4 ||6 |||5 7 8 9 |||10 11 ", &st);
 	assert_int_equal(st.release.waited, 5);
 	/* the order of the places is the stream's, whoever keeps; closed or open, what a module saw to the end leaves */
 	p.release = FOS_RELEASE_CLOSED;
-	expect(&p, HELLO "> A 1001 5001 ab; > A 1005 5001 .; > A 1003 5001 cd; > A 1006 5001 x", "1 |2 |3 |||4 6 5 ||7 ",
-	       &st);
+	expect(&p, HELLO "> A 1001 5001 ab; > A 1005 5001 .; > A 1003 5001 cd; > A 1006 5001 x",
+	       "1 |2 |3 |||4 6 5 ||7 ", &st);
 	assert_int_equal(st.release.dropped, 0);
 }
 
@@ -411,13 +416,16 @@ static void test_cap(void **state)
 	(void)state;
 	p.cfg.cap_direction_bytes = 10000;
 	p.copies = true;
-	expect(&p, HELLO "> A 2001 5001 #5000; > A 7001 5001 #6000; > A 1001 5001 #1000; > A 13001 5001 z; < A 5001 1001 q",
+	expect(&p,
+	       HELLO "> A 2001 5001 #5000; > A 7001 5001 #6000; > A 1001 5001 #1000; > A 13001 5001 z; < A 5001 1001 q",
 	       "1 |2 |3 ||4 5 |6 |7 |8 |", &st);
 	assert_int_equal(st.cap_gaps, 1);
 	assert_int_equal(st.release.dropped, 0);
-	p.release = FOS_RELEASE_CLOSED; /* nothing more passes with bytes, one way; what has none does, and the other way */
-	expect(&p, HELLO "> A 2001 5001 #5000; > A 7001 5001 #6000; > A 1001 5001 #1000; > A 13001 5001 z; < A 5001 1001 q;"
-	                 "> A 13002 5001; > FA 13002 5001; > A 990 5001 #9; > R 13003",
+	p.release =
+	    FOS_RELEASE_CLOSED; /* nothing more passes with bytes, one way; what has none does, and the other way */
+	expect(&p,
+	       HELLO "> A 2001 5001 #5000; > A 7001 5001 #6000; > A 1001 5001 #1000; > A 13001 5001 z; < A 5001 1001 q;"
+	             "> A 13002 5001; > FA 13002 5001; > A 990 5001 #9; > R 13003",
 	       "1 |2 |3 |||||8 |9 ||11 |12 |", &st);
 	assert_int_equal(st.release.dropped, 5);
 	assert_int_equal(st.release.shut, 1);
@@ -496,7 +504,8 @@ static void test_others(void **state)
 	er_add_raw(&t, arp, sizeof(arp));
 	er_add_raw(&t, arp, 13);
 	er_add(&t, &(struct er_spec){ .port = 81, .flags = FOS_TCP_ACK, .seq = 50, .data = "abc", .len = 3 });
-	er_add(&t, &(struct er_spec){ .port = 81, .flags = FOS_TCP_ACK, .seq = 9, .data = "abc", .len = 3, .v6 = true });
+	er_add(&t,
+	       &(struct er_spec){ .port = 81, .flags = FOS_TCP_ACK, .seq = 9, .data = "abc", .len = 3, .v6 = true });
 	er_add(&t, &(struct er_spec){ .flags = FOS_TCP_ACK, .seq = 50, .data = "abc", .len = 3, .bad = true });
 	er_add(&t, &(struct er_spec){ .flags = FOS_TCP_ACK, .seq = 50, .data = "abc", .len = 3 });
 	for (unsigned batch = 1; batch <= FOS_BATCH_MAX; batch++) {
@@ -546,7 +555,9 @@ static void test_flows(void **state)
 	for (unsigned i = 0; i < 6; i++)
 		er_add(&t, &(struct er_spec){ .port = i % 2 ? 81 : 80,
 		                              .flags = i < 2 ? FOS_TCP_SYN : FOS_TCP_ACK,
-		                              .seq = i < 2 ? 1000 : i < 4 ? 1004 : 1001,
+		                              .seq = i < 2   ? 1000
+		                                     : i < 4 ? 1004
+		                                             : 1001,
 		                              .data = "abc",
 		                              .len = i < 2 ? 0 : 3 });
 	struct fos_worker *w = gate(&p, &t);
@@ -723,16 +734,26 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_order),     cmocka_unit_test(test_hole),
-		cmocka_unit_test(test_order_in_batch), cmocka_unit_test(test_late),
-		cmocka_unit_test(test_partial_overlap), cmocka_unit_test(test_fin_and_rst),
-		cmocka_unit_test(test_middle),       cmocka_unit_test(test_module_keeps),
-		cmocka_unit_test(test_stages),       cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_cap),          cmocka_unit_test(test_cap_of_modules),
-		cmocka_unit_test(test_overflow),     cmocka_unit_test(test_session_ends),
-		cmocka_unit_test(test_used_again),   cmocka_unit_test(test_others),
-		cmocka_unit_test(test_udp),          cmocka_unit_test(test_tap),
-		cmocka_unit_test(test_flows),        cmocka_unit_test(test_offloads),
+		cmocka_unit_test(test_in_order),
+		cmocka_unit_test(test_hole),
+		cmocka_unit_test(test_order_in_batch),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_partial_overlap),
+		cmocka_unit_test(test_fin_and_rst),
+		cmocka_unit_test(test_middle),
+		cmocka_unit_test(test_module_keeps),
+		cmocka_unit_test(test_stages),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_cap),
+		cmocka_unit_test(test_cap_of_modules),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_session_ends),
+		cmocka_unit_test(test_used_again),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_tap),
+		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_offloads),
 		cmocka_unit_test(test_random),
 	};
 

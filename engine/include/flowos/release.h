@@ -37,15 +37,16 @@ enum fos_release {
 };
 
 struct fos_release_stats {
-	uint64_t released;                         /* packets that left */
-	uint64_t waited;                           /* of those: that outlived their batch */
-	uint64_t longest_wait_ns;                  /* of one that left or was dropped */
-	uint64_t waiting, waiting_peak;            /* packets that wait now, and at most */
+	uint64_t released;                          /* packets that left */
+	uint64_t waited;                            /* of those: that outlived their batch */
+	uint64_t longest_wait_ns;                   /* of one that left or was dropped */
+	uint64_t waiting, waiting_peak;             /* packets that wait now, and at most */
 	uint64_t waiting_bytes, waiting_peak_bytes; /* memory of them */
-	uint64_t dropped;                          /* packets that a closed flow did not let pass */
-	uint64_t overflow; /* packets that could not wait for want of room: an open flow let them pass, a closed one dropped
+	uint64_t dropped;                           /* packets that a closed flow did not let pass */
+	uint64_t
+	    overflow;  /* packets that could not wait for want of room: an open flow let them pass, a closed one dropped
 	                    * them (and counts them there, too) */
-	uint64_t shut;     /* directions of closed flows that were shut */
+	uint64_t shut; /* directions of closed flows that were shut */
 };
 
 #endif
