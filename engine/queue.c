@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <netinet/in.h>
 
+#include "release.h"
 #include "worker_state.h"
 
 void fos__queue_init(struct fos_session *s)
@@ -199,6 +200,7 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 {
 	const struct fos__flow *f = s->flow;
 	const uint8_t *start[FOS_LEVELS_MAX];
+	uint64_t failed = w->st.no_memory;
 	bool others = f->n_queues > 1 || (f->n_queues == 1 && f->level[f->queue_level[0]].kind != FOS_LEVEL_APP);
 
 	if (f->n_queues == 0) {
@@ -223,6 +225,8 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 	}
 	if (origin) /* only levels below are read: their spans point into its packet */
 		push_kept(w, fos__queue_of(s, side, 0), origin, data, 0, 0);
+	if (f->gate_off && w->st.no_memory != failed && s->key.proto == IPPROTO_TCP)
+		fos__release_shut(w, s, side, s->half[side].next - len);
 	fos__worker_touch(w, s, side);
 }
 

@@ -18,6 +18,9 @@
  * seen, modules are told of a gap. Closed: packets with bytes behind that place are dropped, now and later, until the
  * session ends.
  *
+ * A packet leaves as it came. One that repeats bytes which were released is not compared with them; of two that wait for the
+ * same place, both leave. A packet whose session found no room (max_sessions, no memory) belongs to no flow, and leaves at once.
+ *
  * Order: packets that wait leave in the order of the stream, all others in the order in which they came.
  *
  * What comes later goes here as well: duplicate ACKs of the engine's own (with SACK) for what waits above a hole, a place
