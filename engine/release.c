@@ -39,7 +39,6 @@ void fos__release_begin(struct fos_worker *w, const struct fos_batch *b)
 
 	r->batch = b;
 	r->copies = false;
-	memset(r->at, 0, b->n * sizeof(r->at[0]));
 	w->store.batch = b->pkt;
 }
 
@@ -311,19 +310,12 @@ void fos__release_shut(struct fos_worker *w, struct fos_session *s, int side, ui
 /* The session of packet i whose gate it has to pass, or NULL. */
 static struct fos_session *owner(const struct fos_worker *w, uint32_t i, const struct fos_pkt *p, int *side)
 {
-	const struct fos__released_pkt *at = &w->release->at[i];
-	struct fos_session *s = at->s;
+	const struct fos__place *at = &w->place[i];
+	struct fos_session *s = at->likely;
 
-	*side = at->side;
-	if (!at->known) { /* it went the short way */
-		const struct fos__place *place = &w->place[i];
-
-		s = place->likely;
-		if (s)
-			*side = place->has_key ? place->side : fos__key4_side(&place->key4, &s->key);
-	}
 	if (!s || !s->flow || !s->flow->gate_off)
 		return NULL;
+	*side = at->has_key ? at->side : fos__key4_side(&at->key4, &s->key);
 	if (p->verdict == FOS_PKT_UDP)
 		return s->flow->udp_streams ? s : NULL;
 	if ((p->tcp_flags & FOS_TCP_RST) || (p->app_len == 0 && !(p->tcp_flags & FOS_TCP_FIN)))

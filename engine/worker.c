@@ -298,10 +298,9 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	} else if (p->verdict == FOS_PKT_TCP) {
 		s = fos__use_pick(w, s, p, side);
 	}
+	at->likely = s;
 	if (!s)
 		return;
-	if (w->release)
-		fos__release_note(w->release, p, s, side);
 	s->last_ns = w->now_ns;
 	if (!s->flow) { /* it stays half-open: the first to go */
 		w->st.unmatched++;
@@ -329,8 +328,6 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 	if (p->f.ts_ns > w->now_ns)
 		w->now_ns = p->f.ts_ns;
 	w->st.verdict[p->verdict]++;
-	if (w->release)
-		fos__release_note(w->release, p, NULL, 0);
 	if (p->verdict == FOS_PKT_FRAGMENT) {
 		if (w->cfg.verify_checksums && !fos_checksum_ok(p)) { /* its header's; the datagram gets a new one */
 			w->st.bad_checksum++;
@@ -350,6 +347,7 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 		return;
 	if (w->cfg.verify_checksums && !fos_checksum_ok(p) && !FOS_BUG(CHECKSUM)) {
 		w->st.bad_checksum++;
+		at->likely = NULL;
 		return;
 	}
 	place(w, p, at);
