@@ -28,7 +28,8 @@ struct fos__gate {
 	uint32_t n, size;
 	uint64_t bytes;   /* memory of those that wait */
 	uint64_t shut_at; /* with `shut`: what needs more than this does not pass */
-	bool shut, due, ended;
+	uint64_t left;    /* with `begun`, TCP: up to here all has left, or will not come */
+	bool shut, begun, due, ended;
 	uint8_t side;
 	struct fos_session *session; /* where `due` */
 	struct fos__gate *next;      /* of those that are due */

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "release_run.h"
 
@@ -19,6 +20,8 @@ static uint32_t get32(const uint8_t *p)
 
 /* Sessions are numbered in the order of their hosts; direction 0 begins at 1001, the other at 5001. The last stage is
  * the last one that there is. */
+static uint32_t left[2 * TALKS + 4]; /* up to where each direction has left, by host and direction */
+
 static void check_passed(const struct fos_frame *f)
 {
 	const uint8_t *ip = f->data + 14, *tcp = ip + 20;
@@ -27,6 +30,9 @@ static void check_passed(const struct fos_frame *f)
 
 	if (len == 0 || ended)
 		return;
+	assert_true(upto - len <= left[2 * host + dir]); /* no hole */
+	if (upto > left[2 * host + dir])
+		left[2 * host + dir] = upto;
 	for (unsigned i = 0; rr_how[i]; i++)
 		assert_true(rr_passed[i][2 * host + dir] >= upto);
 }
@@ -131,6 +137,7 @@ static void test_random(void **state)
 		struct fos_worker *w = rr_gate(&p, &t);
 
 		ended = false;
+		memset(left, 0, sizeof(left));
 		rr_out.each = check_passed;
 		er_feed(w, &t, 1 + (unsigned)er_draw(&rr_rnd, FOS_BATCH_MAX), round % ER_MODES);
 		ended = true;
