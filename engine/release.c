@@ -39,7 +39,6 @@ void fos__release_begin(struct fos_worker *w, const struct fos_batch *b)
 
 	r->batch = b;
 	r->copies = false;
-	memset(r->at, 0, b->n * sizeof(r->at[0]));
 	w->store.batch = b->pkt;
 }
 
@@ -171,16 +170,28 @@ static void settle(struct fos__gate *g)
 	g->size = 0;
 }
 
-/* Lets those go that need `need` at most (twice the place, as in struct fos__wait). */
-static void let_go(struct fos_worker *w, struct fos__gate *g, uint64_t need)
+static void note_left(struct fos__gate *g, uint64_t need)
 {
-	while (g->n && g->wait[0].need <= need) {
-		struct fos__wait x = take_first(g);
+	if (need / 2 > g->left)
+		g->left = need / 2;
+}
 
-		count_out(w, g, &x);
-		w->st.release.waited++;
-		emit(w, &x.origin->pkt.f, x.origin);
-	}
+/* Lets the first one go. */
+static void let_go(struct fos_worker *w, struct fos__gate *g)
+{
+	struct fos__wait x = take_first(g);
+
+	count_out(w, g, &x);
+	note_left(g, x.need);
+	w->st.release.waited++;
+	emit(w, &x.origin->pkt.f, x.origin);
+}
+
+/* Lets those go that need `need` at most (twice the place, as in struct fos__wait). */
+static void let_all_go(struct fos_worker *w, struct fos__gate *g, uint64_t need)
+{
+	while (g->n && g->wait[0].need <= need)
+		let_go(w, g);
 	settle(g);
 }
 
@@ -208,14 +219,13 @@ static void look(struct fos_worker *w, const struct fos_session *s, struct fos__
 
 	if (g->shut && need_of(g->shut_at) < upto)
 		upto = need_of(g->shut_at);
-	if (g->n && g->wait[0].need <= upto)
-		let_go(w, g, upto);
+	let_all_go(w, g, upto);
 	if (g->shut && upto == need_of(g->shut_at)) /* nothing more will pass */
 		drop_rest(w, g);
 	if (!g->ended)
 		return;
 	if (!g->shut)
-		let_go(w, g, UINT64_MAX);
+		let_all_go(w, g, UINT64_MAX);
 	drop_rest(w, g);
 }
 
@@ -311,19 +321,12 @@ void fos__release_shut(struct fos_worker *w, struct fos_session *s, int side, ui
 /* The session of packet i whose gate it has to pass, or NULL. */
 static struct fos_session *owner(const struct fos_worker *w, uint32_t i, const struct fos_pkt *p, int *side)
 {
-	const struct fos__released_pkt *at = &w->release->at[i];
-	struct fos_session *s = at->s;
+	const struct fos__place *at = &w->place[i];
+	struct fos_session *s = at->likely;
 
-	*side = at->side;
-	if (!at->known) { /* it went the short way */
-		const struct fos__place *place = &w->place[i];
-
-		s = place->likely;
-		if (s)
-			*side = place->has_key ? place->side : fos__key4_side(&place->key4, &s->key);
-	}
 	if (!s || !s->flow || !s->flow->gate_off)
 		return NULL;
+	*side = at->has_key ? at->side : fos__key4_side(&at->key4, &s->key);
 	if (p->verdict == FOS_PKT_UDP)
 		return s->flow->udp_streams ? s : NULL;
 	if ((p->tcp_flags & FOS_TCP_RST) || (p->app_len == 0 && !(p->tcp_flags & FOS_TCP_FIN)))
@@ -365,22 +368,18 @@ static bool has_room(const struct fos_worker *w, const struct fos__gate *g)
 	       w->st.release.waiting_bytes < 2 * w->cfg.cap_total_bytes;
 }
 
-/* Has it wait. Returns whether it leaves now nevertheless. */
-static bool wait_for(struct fos_worker *w, const struct fos_session *s, struct fos__gate *g, const struct fos_pkt *p,
-                     uint32_t i, uint64_t need)
+/* Has it wait. Returns false where there is no room. */
+static bool wait_for(struct fos_worker *w, struct fos__gate *g, const struct fos_pkt *p, uint32_t i, uint64_t need)
 {
 	struct fos__origin *o = has_room(w, g) ? keep(w, p, i) : NULL;
 
 	if (o && put_in(g, (struct fos__wait){ need, w->release->order++, w->now_ns, o }) == 0) {
 		count(w, g, o);
-		return false;
+		return true;
 	}
 	if (o)
 		fos__origin_put(o);
 	w->st.release.overflow++;
-	if (s->flow->release == FOS_RELEASE_OPEN)
-		return true;
-	w->st.release.dropped++;
 	return false;
 }
 
@@ -390,11 +389,46 @@ static bool out_of_window(const struct fos_session *s, const struct fos_pkt *p, 
 	return p->verdict == FOS_PKT_TCP && need / 2 - p->app_len > s->half[side].next + FOS_WINDOW;
 }
 
-/* Does packet i leave now? What waits and comes before it leaves first. */
+/* The packet's bytes are released. Those that wait for it alone, and come before it, leave first; and it waits for what comes before
+ * it and is later in this batch. Returns whether it leaves now. */
+static bool leaves_in_turn(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint32_t i,
+                           uint64_t need, uint64_t upto)
+{
+	struct fos__gate *g = fos__gate_of(s, side);
+	uint64_t pos = need / 2 - p->app_len;
+
+	if (!g->begun) {
+		g->begun = true;
+		g->left = (s->half[side].flags & FOS_HALF_STARTED) ? s->rest[side].start : pos;
+	}
+	while (g->n && g->wait[0].need < need && g->wait[0].need <= need_of(upto) &&
+	       g->wait[0].need / 2 - g->wait[0].origin->pkt.app_len <= g->left) {
+		copy_first(w, i);
+		let_go(w, g);
+	}
+	if (pos > g->left && wait_for(w, g, p, i, need)) {
+		fos__release_due(w, s, side, false);
+		return false;
+	}
+	note_left(g, need);
+	return true;
+}
+
+/* UDP: what came before it and waited leaves first. */
+static bool leaves_after(struct fos_worker *w, struct fos__gate *g, uint32_t i, uint64_t need)
+{
+	if (g->n && g->wait[0].need < need) {
+		copy_first(w, i);
+		let_all_go(w, g, need - 1);
+	}
+	return true;
+}
+
+/* Does packet i leave now? */
 static bool passes(struct fos_worker *w, uint32_t i, const struct fos_pkt *p)
 {
 	int side;
-	const struct fos_session *s = owner(w, i, p, &side);
+	struct fos_session *s = owner(w, i, p, &side);
 
 	if (!s)
 		return true;
@@ -407,14 +441,17 @@ static bool passes(struct fos_worker *w, uint32_t i, const struct fos_pkt *p)
 	}
 	uint64_t upto = fos__release_upto(s, side);
 
-	if (need <= need_of(upto) || g->ended || out_of_window(s, p, side, need)) {
-		if (g->n && g->wait[0].need < need) {
-			copy_first(w, i);
-			let_go(w, g, need - 1 < need_of(upto) ? need - 1 : need_of(upto));
-		}
+	if (need <= need_of(upto))
+		return p->verdict == FOS_PKT_UDP ? leaves_after(w, g, i, need)
+		                                 : leaves_in_turn(w, s, side, p, i, need, upto);
+	if (g->ended || out_of_window(s, p, side, need))
 		return true;
-	}
-	return wait_for(w, s, g, p, i, need);
+	if (wait_for(w, g, p, i, need))
+		return false;
+	if (s->flow->release == FOS_RELEASE_OPEN)
+		return true;
+	w->st.release.dropped++;
+	return false;
 }
 
 static void forget_kept(struct fos_worker *w)

@@ -28,17 +28,11 @@ struct fos__gate {
 	uint32_t n, size;
 	uint64_t bytes;   /* memory of those that wait */
 	uint64_t shut_at; /* with `shut`: what needs more than this does not pass */
-	bool shut, due, ended;
+	uint64_t left;    /* with `begun`, TCP: up to here all has left, or will not come */
+	bool shut, begun, due, ended;
 	uint8_t side;
 	struct fos_session *session; /* where `due` */
 	struct fos__gate *next;      /* of those that are due */
-};
-
-/* Where a batch's packets went; of those that went the short way (fast.h), their place says it. */
-struct fos__released_pkt {
-	struct fos_session *s; /* or NULL */
-	uint8_t side;
-	bool known;
 };
 
 struct fos__release {
@@ -50,7 +44,6 @@ struct fos__release {
 	bool copies;           /* else all packets of the batch so far leave as they lie there */
 	struct fos_batch out;  /* what will leave, and */
 	struct fos__origin *own[FOS_BATCH_MAX]; /* whose bytes it is; NULL: the batch's */
-	struct fos__released_pkt at[FOS_BATCH_MAX];
 };
 
 /* Makes w->release, where the configuration has a callback. Returns 0 or -ENOMEM. */
@@ -59,12 +52,6 @@ void fos__release_free(struct fos_worker *w);
 
 /* Before a batch's packets are put in their places. */
 void fos__release_begin(struct fos_worker *w, const struct fos_batch *b);
-
-/* A packet of the batch went to that session, or to none. */
-static inline void fos__release_note(struct fos__release *r, const struct fos_pkt *p, struct fos_session *s, int side)
-{
-	r->at[p - r->batch->pkt] = (struct fos__released_pkt){ .s = s, .side = (uint8_t)side, .known = true };
-}
 
 /* When its modules have run: w->touched still lists them. */
 void fos__release_batch(struct fos_worker *w, struct fos_batch *b);

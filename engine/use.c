@@ -149,7 +149,7 @@ void fos__use_close(struct fos_worker *w, struct fos_session *s, enum fos_end wh
 			fos__tcp_end(w, s, 1);
 		}
 		close_modules(w, s);
-		for (int side = 0; side < 2; side++)
+		for (int side = 0; s->flow->gate_off && side < 2; side++)
 			fos__release_due(w, s, side, true);
 	}
 	fos__trouble_free(s);

@@ -298,6 +298,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	} else if (p->verdict == FOS_PKT_TCP) {
 		s = fos__use_pick(w, s, p, side);
 	}
+	at->likely = s;
 	if (!s)
 		return;
 	if (w->release)
@@ -350,6 +351,7 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 		return;
 	if (w->cfg.verify_checksums && !fos_checksum_ok(p) && !FOS_BUG(CHECKSUM)) {
 		w->st.bad_checksum++;
+		at->likely = NULL;
 		return;
 	}
 	place(w, p, at);

@@ -22,7 +22,7 @@ enum { FOS_FLOWS_MAX = 64 };
 
 /* A packet's session key, worked out once per batch, and the side that sent it. */
 struct fos__place {
-	struct fos_session *likely; /* what is found first under its hash, or NULL */
+	struct fos_session *likely; /* what is found first under its hash, or NULL; once it was placed: its own */
 	struct fos__key4 key4;      /* the key, where it is IPv4 */
 	bool is_session;            /* else the rest means nothing */
 	bool has_key;               /* `key` and `side` are set; fos__place_key() sets them */

@@ -155,6 +155,28 @@ class Replay(common.Case):
         self.assertEqual(lines[0], lines[1])
         self.assertGreater(len(lines[0]), 100)
 
+    def test_gate(self):
+        """What leaves a gate is what came, each packet once, and no direction has a hole in it any more."""
+        for name in ("mixed", "bulk-sack-loss-behind", "fragments", "http-keepalive"):
+            trace, out = os.path.join(common.TRACES, name + ".pcap"), self.path("out.pcapng")
+            options = ["--reorder", "10%", "--seed", "3"] if name != "mixed" else []
+            self.ok(PROGRAM, "run", "-r", trace, "-w", out, "--release", "gate", "--stage", "sum", "--stage", "count", *options,
+                    "--json", self.path("gate.json"))
+            gate = json.loads(self.read(self.path("gate.json")))
+            self.assertEqual(gate["engine"]["released"], gate["engine"]["packets"], name)
+            self.assertEqual(gate["forwarded"], gate["engine"]["packets"], name)
+            self.assertEqual(gate["engine"]["gaps"] + gate["engine"]["waiting"] + gate["engine"]["not_released"], 0, name)
+            self.assertEqual(gate["engine"]["released_late"] > 0, name != "mixed", name)
+            self.ok(PROGRAM, "run", "-r", out, "--stage", "count", "--json", self.path("again.json"))
+            again = json.loads(self.read(self.path("again.json")))
+            self.assertEqual(again["engine"]["held_segments"], 0, name)
+            self.assertEqual(again["engine"]["delivered_bytes"], gate["engine"]["delivered_bytes"], name)
+            lines = []
+            for one in (trace, out):
+                self.ok("flowos-golden", "record", one, "-o", self.path("golden"))
+                lines.append([line for line in self.read(self.path("golden")).splitlines() if not line.startswith(b"#")])
+            self.assertEqual(lines[0], lines[1], name)
+
     def test_example(self):
         """The file that is installed, with a trace in the place of its interfaces."""
         done = subprocess.run([os.path.join(common.BIN, PROGRAM), "run", "-c", EXAMPLE, "-r", TRACE, "--control", "none", "--metrics",

@@ -68,6 +68,8 @@ static void test_order_in_batch(void **state)
 		er_feed_part(w, &t, 5, 8, 3, mode);
 		assert_string_equal(rr_out.log, "1 2 3 6 4 7 5 8 ");
 		rr_end(w, NULL);
+		rr_play(&p, &t, 64, mode, NULL); /* all in one */
+		assert_string_equal(rr_out.log, "1 2 3 6 4 7 5 8 |");
 	}
 	er_trace_free(&t);
 }

@@ -41,7 +41,7 @@ enum fos_release {
 
 struct fos_release_stats {
 	uint64_t released;                          /* packets that left */
-	uint64_t waited;                            /* of those: that outlived their batch */
+	uint64_t waited;                            /* of those: that did not leave at once */
 	uint64_t longest_wait_ns;                   /* of one that left or was dropped */
 	uint64_t waiting, waiting_peak;             /* packets that wait now, and at most */
 	uint64_t waiting_bytes, waiting_peak_bytes; /* memory of them */
