@@ -406,6 +406,7 @@ static bool leaves_in_turn(struct fos_worker *w, struct fos_session *s, int side
 		copy_first(w, i);
 		let_go(w, g);
 	}
+	settle(g);
 	if (pos > g->left && wait_for(w, g, p, i, need)) {
 		fos__release_due(w, s, side, false);
 		return false;

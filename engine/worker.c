@@ -301,8 +301,6 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 	at->likely = s;
 	if (!s)
 		return;
-	if (w->release)
-		fos__release_note(w->release, p, s, side);
 	s->last_ns = w->now_ns;
 	if (!s->flow) { /* it stays half-open: the first to go */
 		w->st.unmatched++;
@@ -330,8 +328,6 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 	if (p->f.ts_ns > w->now_ns)
 		w->now_ns = p->f.ts_ns;
 	w->st.verdict[p->verdict]++;
-	if (w->release)
-		fos__release_note(w->release, p, NULL, 0);
 	if (p->verdict == FOS_PKT_FRAGMENT) {
 		if (w->cfg.verify_checksums && !fos_checksum_ok(p)) { /* its header's; the datagram gets a new one */
 			w->st.bad_checksum++;
