@@ -17,7 +17,8 @@
 static const struct cli_option options[] = {
 	{ "trace", "FILE", "a capture: pcap, pcapng, or anything that libtrace reads, compressed or not", 'r' },
 	{ "gen", "SPEC", "made-up sessions: bytes=40000,mss=1448,request=100,...; see flowos-trace gen", 0 },
-	{ "live", "IF[,IF2]", "a network interface (not built yet)", 'i' },
+	{ "live", "IF[,IF2]",
+	  "network interfaces: one is received from; between two packets are forwarded, through the pipeline", 'i' },
 	{ "sim", "SPEC", "simulated TCP endpoints (not built yet)", 0 },
 	{ "sessions", "N[,N...]", "one run per count: the trace's sessions are multiplied, or sampled", 0 },
 	{ "sweep", "OPTION=V,V...", "one run per value, for every option of an impairment or the engine; repeatable",
@@ -28,11 +29,15 @@ static const struct cli_option options[] = {
 	{ "multiplier", "R", "paced: the trace's own times, R times as fast", 0 },
 	{ "pps", "N", "paced: N packets per second", 0 },
 	{ "mbps", "N", "paced: N Mbit/s of captured bytes", 0 },
-	{ "duration", "T", "of a live run (not built yet)", 0 },
+	{ "duration", "T", "of a live run (default: until SIGINT)", 0 },
+	{ "ring", "KEY[=V][,...]",
+	  "of a live run: bytes=N, frame=N (largest frame), slot=N (largest that comes by the ring), blocks, block=T, "
+	  "send-ring, qdisc-bypass",
+	  0 },
 	{ "parallel-stages", NULL, "modules of a stage on threads of their own (not built yet)", 0 },
 	{ "cpus", "LIST",
 	  "the CPUs to run on, a worker on each in turn (default: all that are allowed); none: do not pin", 0 },
-	{ "release", "tap|gate", "tap: every packet leaves at once; gate is not built yet", 0 },
+	{ "release", "tap|gate", "of a live run: packets leave at once, or when modules released them", 0 },
 	{ "peers", NULL, "floors, and libnids where it was built, on the same packets, in turns with the engine", 0 },
 	{ "reference", "KIND",
 	  "what streams are held against: formula, golden, clean or model (default: the first that "
@@ -53,7 +58,7 @@ static const struct cli_option options[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
-static const char *const not_built[] = { "live", "sim", "duration", "parallel-stages", NULL };
+static const char *const not_built[] = { "sim", "parallel-stages", NULL };
 
 static int set_sessions(struct bench_opts *o, const char *value, char *err, size_t errlen)
 {
@@ -203,11 +208,20 @@ static int set_sweep(struct bench_opts *o, const char *value, char *err, size_t 
 	return 0;
 }
 
-static int set_release(const char *value, char *err, size_t errlen)
+static int set_duration(struct bench_opts *o, const char *value, char *err, size_t errlen)
 {
-	if (strcmp(value, "tap") == 0)
+	if (bench_value_time(value, &o->duration_ns) == 0 && o->duration_ns)
 		return 0;
-	snprintf(err, errlen, strcmp(value, "gate") == 0 ? "gate is not built yet" : "tap or gate");
+	snprintf(err, errlen, "a time above 0 with its unit, such as 10s");
+	return -EINVAL;
+}
+
+static int set_release(struct bench_opts *o, const char *value, char *err, size_t errlen)
+{
+	o->release = value;
+	if (strcmp(value, "tap") == 0 || strcmp(value, "gate") == 0)
+		return 0;
+	snprintf(err, errlen, "tap or gate");
 	return -EINVAL;
 }
 
@@ -219,6 +233,8 @@ static const char **text_of(struct bench_opts *o, const char *name)
 		const char **at;
 	} text[] = { { "trace", &o->trace },
 		     { "gen", &o->gen },
+		     { "live", &o->live },
+		     { "ring", &o->ring },
 		     { "json", &o->json },
 		     { "csv", &o->csv },
 		     { "plot", &o->plot },
@@ -266,7 +282,7 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 	if (text) {
 		*text = value;
 		if (!*value && strcmp(name, "gen") != 0) {
-			snprintf(err, errlen, "a file's name is missing");
+			snprintf(err, errlen, "a name is missing");
 			return -EINVAL;
 		}
 		if (strcmp(name, "plot") == 0 &&
@@ -285,7 +301,9 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 	if (strcmp(name, "cpus") == 0)
 		return set_cpus(o, value, err, errlen);
 	if (strcmp(name, "release") == 0)
-		return set_release(value, err, errlen);
+		return set_release(o, value, err, errlen);
+	if (strcmp(name, "duration") == 0)
+		return set_duration(o, value, err, errlen);
 	if (strcmp(name, "no-check") == 0) {
 		o->no_check = true;
 		return 0;
@@ -301,14 +319,16 @@ static struct cli_program program = {
 	.name = "flowos-bench",
 	.usage = "flowos-bench -r FILE | --trace FILE [options]\n"
 	         "       flowos-bench --gen SPEC [options]\n"
+	         "       flowos-bench -i IF[,IF2] | --live IF[,IF2] [options]\n"
 	         "       flowos-bench compare [--force] OLD.json NEW.json\n"
 	         "       flowos-bench worst [CASE...] [options]",
 	.about = "Runs a trace, impaired as asked, through the stream engine, checks every stream byte for byte,\n"
-	         "and measures.",
+	         "and measures; or measures what comes from network interfaces.",
 	.more = "Shares need % and times a unit (us, ms, s). Counts take k and M. - is standard input or output.\n\n"
 	        "  flowos-bench --trace x.pcap --reorder 5%\n"
 	        "  flowos-bench --trace x.pcap --sessions 1,100,10k --sweep reorder=0%,1%,5% --plot x.svg\n"
-	        "  flowos-bench --gen bytes=200 --sessions 1M --stage count\n\n"
+	        "  flowos-bench --gen bytes=200 --sessions 1M --stage count\n"
+	        "  flowos-bench -i eth0,eth1 --duration 10s --stage count\n\n"
 	        "Exit status: 0 done, 1 what was checked does not hold (or the trace is damaged), 2 could not run.\n",
 	.options = options,
 	.set = set,
@@ -335,11 +355,45 @@ static int on_stdout(const struct bench_opts *o)
 	return n;
 }
 
+/* A live run is one run of what comes, and nothing is known beforehand to hold it against. */
+static int not_live(const struct bench_opts *o)
+{
+	const struct {
+		bool said;
+		const char *what;
+	} no[] = { { o->n_sessions > 0, "--sessions" },
+		   { o->n_sweeps > 0, "--sweep" },
+		   { o->seeds > 1, "--seeds" },
+		   { o->repeat_given, "--repeat" },
+		   { o->warmup_given, "--warmup" },
+		   { o->multiplier > 0, "--multiplier" },
+		   { o->pps > 0, "--pps" },
+		   { o->mbps > 0, "--mbps" },
+		   { o->peers, "--peers" },
+		   { o->reference != REF_AUTO, "--reference" },
+		   { o->impaired_out != NULL, "-w, --impaired-out" },
+		   { o->streams_out != NULL, "--streams-out" },
+		   { o->impair.decisions_in != NULL, "--decisions-in" },
+		   { o->impair.decisions_out != NULL, "--decisions-out" } };
+
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		if (no[i].said)
+			return bench_opts_fail("%s is for traces, not for --live", no[i].what);
+	return -1;
+}
+
 static int contradictions(const struct bench_opts *o)
 {
-	if (!o->trace == !o->gen)
-		return bench_opts_fail("%s; see --help", o->trace ? "--trace and --gen exclude each other"
-		                                                  : "no --trace FILE and no --gen SPEC");
+	if (!o->trace + !o->gen + !o->live < 2)
+		return bench_opts_fail("--trace, --gen and --live exclude each other; see --help");
+	if (!o->trace && !o->gen && !o->live)
+		return bench_opts_fail("no --trace FILE, no --gen SPEC and no --live IF[,IF2]; see --help");
+	if (!o->live && (o->duration_ns || o->ring))
+		return bench_opts_fail("%s is of a live run: --live IF[,IF2]", o->ring ? "--ring" : "--duration");
+	if (!o->live && o->release && strcmp(o->release, "gate") == 0)
+		return bench_opts_fail("--release gate: not built yet for traces; flowos run has it");
+	if (o->live && not_live(o) >= 0)
+		return CLI_CANNOT;
 	if ((o->multiplier > 0) + (o->pps > 0) + (o->mbps > 0) > 1)
 		return bench_opts_fail("--multiplier, --pps and --mbps exclude each other");
 	if (o->peers && o->multiplier + o->pps + o->mbps > 0)

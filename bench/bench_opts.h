@@ -16,7 +16,10 @@ enum { OPTS_SESSIONS_MAX = 64, OPTS_SWEEPS_MAX = 8 };
 enum bench_reference { REF_AUTO, REF_FORMULA, REF_GOLDEN, REF_CLEAN, REF_MODEL };
 
 struct bench_opts {
-	const char *trace, *gen; /* one of them */
+	const char *trace, *gen, *live; /* one of them */
+	const char *ring;               /* of live ones, as text; NULL: the defaults */
+	const char *release;            /* of live ones: "tap", "gate" or NULL */
+	uint64_t duration_ns;           /* of live ones; 0: until a signal */
 	uint64_t sessions[OPTS_SESSIONS_MAX];
 	unsigned n_sessions;
 	const char *sweep[OPTS_SWEEPS_MAX]; /* OPTION=V,V... */

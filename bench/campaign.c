@@ -16,8 +16,8 @@
 
 #include "cli.h"
 #include "extras.h"
-#include "machine.h"
 #include "measure.h"
+#include "note.h"
 #include "peer_samples.h"
 #include "progress.h"
 #include "repeat.h"
@@ -289,54 +289,6 @@ static void peer_pass(struct campaign *c, size_t i, unsigned peer, bool counts)
 	c->done++;
 }
 
-static void note_drops(struct bench_run *run, const struct fos_worker_stats *st)
-{
-	const struct {
-		const char *reason;
-		uint64_t n;
-	} drop[] = { { "checksum", st->bad_checksum },
-		     { "malformed", st->verdict[FOS_PKT_MALFORMED] },
-		     { "truncated", st->verdict[FOS_PKT_TRUNCATED] },
-		     { "linktype", st->verdict[FOS_PKT_LINKTYPE] },
-		     { "not_tcp_or_udp", st->verdict[FOS_PKT_OTHER] },
-		     { "not_ip", st->verdict[FOS_PKT_NON_IP] },
-		     { "unmatched", st->unmatched },
-		     { "fragments_timeout", st->frag.timeouts },
-		     { "fragments_cap", st->frag.evicted },
-		     { "fragments_bad", st->frag.bad },
-		     { "out_of_window", st->out_of_window },
-		     { "cap_gaps", st->cap_gaps },
-		     { "time_gaps", st->time_gaps },
-		     { "forced_releases", st->forced_releases },
-		     { "session_cap", st->session_cap },
-		     { "evicted_half_open", st->evicted_half_open },
-		     { "evicted_idle", st->evicted_idle },
-		     { "no_memory", st->no_memory } };
-
-	for (size_t i = 0; i < sizeof(drop) / sizeof(drop[0]); i++)
-		if (drop[i].n)
-			bench_run_drop(run, drop[i].reason, drop[i].n);
-}
-
-static void note_modules(struct bench_run *run, json_t *modules)
-{
-	const char *name;
-	json_t *report;
-
-	json_object_foreach(modules, name, report) bench_run_module(run, name, json_incref(report));
-	json_decref(modules);
-}
-
-static void note_latency(struct bench_run *run, const struct bench_hist *h)
-{
-	if (!h || h->count == 0)
-		return;
-	run->latency_ns = (struct bench_ns){ .known = true,
-		                             .p50 = bench_hist_quantile(h, 0.5),
-		                             .p99 = bench_hist_quantile(h, 0.99),
-		                             .p999 = bench_hist_quantile(h, 0.999) };
-}
-
 static void finish(struct campaign *c, size_t i)
 {
 	struct bench_run *run = &c->result->runs[i];
@@ -366,10 +318,12 @@ static void finish(struct campaign *c, size_t i)
 		rc = bench_detail(&j->prepared, &c->points.at[i], run, c->err, sizeof(c->err));
 	}
 	c->done++;
-	note_drops(run, st);
-	note_modules(run, j->last.modules);
-	note_latency(run, j->latency);
+	bench_note_drops(run, st);
+	bench_note_modules(run, j->last.modules);
+	json_decref(j->last.modules);
 	j->last.modules = NULL;
+	if (j->latency && j->latency->count)
+		bench_quantiles(&run->latency_ns, j->latency);
 	if (c->trace.damaged) {
 		run->partial = true;
 		bench_text_set(&run->partial_reason, c->trace.frames.error);
@@ -437,26 +391,6 @@ static int make_jobs(struct campaign *c)
 
 	c->steps = c->points.n * (2 + (c->o->warmup + c->o->repeat) * each + 1);
 	return 0;
-}
-
-static int describe(struct campaign *c, int argc, char **argv)
-{
-	struct bench_result *r = c->result;
-	char value[512];
-	int rc = bench_result_command(r, argc, argv);
-
-	if (rc == 0)
-		rc = bench_text_set(&r->trace_name, c->trace.name);
-	if (rc == 0 && c->trace.sha256[0])
-		rc = bench_text_set(&r->trace_sha256, c->trace.sha256);
-	r->seed = c->o->impair.seed;
-	for (const struct fos_impair_option *o = fos_impair_options; rc == 0 && o->name; o++) {
-		if (strcmp(o->name, "seed") == 0 || strcmp(o->name, "decisions-out") == 0)
-			continue;
-		if (fos_impair_spec_value(&c->o->impair, o->name, value, sizeof(value)) > 0)
-			rc = bench_pairs_set_text(&r->impair, o->name, value);
-	}
-	return rc ? rc : bench_machine_read(&r->machine, "");
 }
 
 /* About what a point of made-up sessions takes. */
@@ -529,7 +463,7 @@ static int prepare_all(struct campaign *c, int argc, char **argv)
 	set_target(c);
 	rc = make_jobs(c);
 	if (rc == 0)
-		rc = describe(c, argc, argv);
+		rc = bench_note_call(c->result, c->o, c->trace.name, c->trace.sha256, argc, argv);
 	return rc ? bench_opts_fail("%s", strerror(-rc)) : -1;
 }
 

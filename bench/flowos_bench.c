@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * flowos_bench.c: the program: runs a trace through the engine, checks it and measures it. Options are in bench_opts.c,
- * what is done in campaign.c; `compare` in compare.c; `worst` in worst.c.
+ * what is done in campaign.c, and live in middlebox/mb_live.c; `compare` in compare.c; `worst` in worst.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "csv_out.h"
 #include "html_report.h"
 #include "json_out.h"
+#include "middlebox/mb_live.h"
 #include "plot.h"
 #include "result_verdict.h"
 #include "table.h"
@@ -129,7 +130,7 @@ int main(int argc, char **argv)
 		bench_opts_free(&o);
 		return status;
 	}
-	status = bench_campaign(&o, argc, argv, &result);
+	status = o.live ? mb_live(&o, argc, argv, &result) : bench_campaign(&o, argc, argv, &result);
 	if (result && status != CLI_CANNOT) {
 		printed = print_table(&o, result);
 		written = write_results(&o, result);

@@ -91,6 +91,18 @@ struct bench_speedup {
 	double floor; /* what the floor gains with as many threads; 0: not measured */
 };
 
+/* Of a live run. Packets are those of all its interfaces. */
+struct bench_live {
+	bool known;
+	double cpu_seconds;          /* of the whole process, while it ran */
+	double cpu_seconds_per_gbit; /* of what was received; 0 where that is nothing */
+	uint64_t received, forwarded;
+	uint64_t ring_drops, ring_freezes; /* lost by the kernel since a ring was full; how often one was */
+	uint64_t not_sent;                 /* lost since the other interface did not take them */
+	uint64_t impaired_lost, impaired_held, impaired_duplicated, impaired_corrupted, impaired_truncated,
+	    impaired_delayed;
+};
+
 struct bench_drop {
 	char *reason;
 	uint64_t count;
@@ -118,6 +130,7 @@ struct bench_run {
 	struct bench_impaired impaired;
 	struct bench_streams streams;
 	struct bench_udp udp;
+	struct bench_live live; /* beyond the contract */
 	struct bench_drop *drops;
 	size_t drop_count;
 	bool noisy;

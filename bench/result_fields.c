@@ -82,6 +82,21 @@ static const struct bench_field udp[] = {
 	U64("datagrams", udp.datagrams),
 	U64("differ", udp.differ),
 };
+static const struct bench_field live[] = {
+	F64("cpu_seconds", live.cpu_seconds),
+	F64("cpu_seconds_per_gbit", live.cpu_seconds_per_gbit),
+	U64("received", live.received),
+	U64("forwarded", live.forwarded),
+	U64("ring_drops", live.ring_drops),
+	U64("ring_freezes", live.ring_freezes),
+	U64("not_sent", live.not_sent),
+	U64("impaired_lost", live.impaired_lost),
+	U64("impaired_held", live.impaired_held),
+	U64("impaired_duplicated", live.impaired_duplicated),
+	U64("impaired_corrupted", live.impaired_corrupted),
+	U64("impaired_truncated", live.impaired_truncated),
+	U64("impaired_delayed", live.impaired_delayed),
+};
 
 #define GROUP(name, member, list)                                                                                      \
 	{                                                                                                              \
@@ -99,5 +114,6 @@ const struct bench_group bench_run_groups[] = {
 	GROUP("impaired", impaired, impaired),
 	GROUP("streams", streams, streams),
 	GROUP("udp", udp, udp),
+	GROUP("live", live, live),
 };
 const size_t bench_run_group_count = COUNT(bench_run_groups);

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# setup.sh [--tests] [--peers] [--capture] [--preset NAME | --no-build]: installs what is missing on Debian 12, builds.
+# setup.sh [--tests] [--live] [--peers] [--capture] [--preset NAME | --no-build]: installs what is missing on Debian 12, builds.
 #
 # Asks dpkg first: where all is there, it needs neither network nor root. --tests also installs what only the tests
-# use, --peers other stream engines to run side by side (bench/peers), --capture what traces/capture.py needs to make
-# the golden traces anew. The preset is `release` unless told.
+# use, --live what bench/live.py drives traffic with, --peers other stream engines to run side by side (bench/peers),
+# --capture what traces/capture.py needs to make the golden traces anew. The preset is `release` unless told.
 set -euo pipefail
 
 # "a|b": either will do, the first is preferred.
@@ -20,6 +20,7 @@ build=(
     libconfig-dev     # flowos.conf
     libcap-ng-dev     # the middlebox gives up capabilities
     libseccomp-dev    # and system calls
+    libck-dev         # queues between its workers
     libtrace3-dev     # every capture format that is neither pcap nor pcapng; GPL, loaded when needed
     zlib1g-dev
     "libvectorscan-dev|libhyperscan-dev" # modules/grep
@@ -30,7 +31,10 @@ build=(
 run=("gnuplot-nox|gnuplot-qt|gnuplot-x11" python3)
 # For the tests alone: the list of files, a second compiler, sanitizers, other programs' opinion of a stream, peers, namespaces,
 # instruction counts.
-tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2 valgrind ethtool curl procps tcpdump)
+tests=(git clang libclang-rt-14-dev clang-format tshark libnids-dev libnet1-dev iproute2 valgrind ethtool curl procps tcpdump
+    "nginx-light|nginx" openssl nftables iperf3 wrk)
+# bench/live.py: traffic through the middlebox, a bridge and a plain forwarder; the tests of the same.
+live=(iproute2 ethtool procps iperf3 wrk curl openssl "nginx-light|nginx" python3 "gnuplot-nox|gnuplot-qt|gnuplot-x11")
 # Other stream engines: bench/peers builds adapters for those that are there.
 peers=(golang-go golang-github-google-gopacket-dev tshark tcpflow libnids-dev libnet1-dev)
 # To capture the golden traces anew.
@@ -47,6 +51,7 @@ preset=release
 while [ $# -gt 0 ]; do
     case $1 in
     --tests) wanted+=("${tests[@]}") ;;
+    --live) wanted+=("${live[@]}") ;;
     --peers) wanted+=("${peers[@]}") ;;
     --capture) wanted+=("${capture[@]}") ;;
     --preset) [ $# -gt 1 ] || die "--preset needs a name"; preset=$2; shift ;;

@@ -256,6 +256,14 @@ def about(lines):
             f"commit {commit}, {day}")
 
 
+def picture(title, below, panels, about_text, path):
+    """One file. RuntimeError with what gnuplot said."""
+    done = subprocess.run(["gnuplot", "--default-settings"], input=script(title, below, panels, about_text, path),
+                          capture_output=True, text=True)
+    if done.returncode or (done.stderr.strip() and "Warning" not in done.stderr):
+        raise RuntimeError(f"gnuplot, {os.path.basename(path)}: {done.stderr.strip() or done.returncode}")
+
+
 def draw(lines, folder, names=FIGURES, endings=(".svg", ".png")):
     """Draws what there is to draw; yields the paths. Raises RuntimeError with what gnuplot said."""
     os.makedirs(folder, exist_ok=True)
@@ -266,8 +274,5 @@ def draw(lines, folder, names=FIGURES, endings=(".svg", ".png")):
             continue
         for ending in endings:
             path = os.path.join(folder, name + ending)
-            done = subprocess.run(["gnuplot", "--default-settings"], input=script(title, below, panels, about(lines), path),
-                                  capture_output=True, text=True)
-            if done.returncode or (done.stderr.strip() and "Warning" not in done.stderr):
-                raise RuntimeError(f"gnuplot, {name}: {done.stderr.strip() or done.returncode}")
+            picture(title, below, panels, about(lines), path)
             yield path

@@ -148,6 +148,45 @@ static void cell_rss(const struct bench_run *run, char *buf, size_t len)
 		unknown(buf, len);
 }
 
+static void latency(const struct bench_run *run, uint64_t ns, char *buf, size_t len)
+{
+	if (run->latency_ns.known)
+		bench_format_seconds((double)ns * 1e-9, buf, len);
+	else
+		unknown(buf, len);
+}
+
+static void cell_latency(const struct bench_run *run, char *buf, size_t len)
+{
+	latency(run, run->latency_ns.p50, buf, len);
+}
+
+static void cell_latency_p99(const struct bench_run *run, char *buf, size_t len)
+{
+	latency(run, run->latency_ns.p99, buf, len);
+}
+
+static void cell_latency_p999(const struct bench_run *run, char *buf, size_t len)
+{
+	latency(run, run->latency_ns.p999, buf, len);
+}
+
+static void cell_cpu(const struct bench_run *run, char *buf, size_t len)
+{
+	if (run->live.known && run->live.cpu_seconds_per_gbit > 0)
+		bench_format_number(run->live.cpu_seconds_per_gbit, buf, len);
+	else
+		unknown(buf, len);
+}
+
+static void cell_ring(const struct bench_run *run, char *buf, size_t len)
+{
+	if (run->live.known)
+		bench_format_grouped(run->live.ring_drops, buf, len);
+	else
+		unknown(buf, len);
+}
+
 static void cell_verdict(const struct bench_run *run, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s", bench_run_verdict_word(run));
@@ -159,13 +198,25 @@ static const struct {
 	bool left;
 	bench_cell *cell;
 } run_column[] = {
-	{ "packets", 4, false, cell_packets },   { "time", 0, false, cell_time },
-	{ "ci %", 5, false, cell_ci },           { "Mpps", 0, false, cell_mpps },
-	{ "Gbit/s", 0, false, cell_gbps },       { "speedup", 2, false, cell_speedup },
-	{ "reord %", 6, false, cell_reordered }, { "lost", 7, false, cell_lost },
-	{ "dup", 10, false, cell_dup },          { "streams ok", 1, false, cell_streams },
-	{ "gaps", 3, false, cell_gap },          { "hol p99", 9, false, cell_hol },
-	{ "B/session", 8, false, cell_memory },  { "rss", 11, false, cell_rss },
+	{ "packets", 4, false, cell_packets },
+	{ "time", 0, false, cell_time },
+	{ "ci %", 5, false, cell_ci },
+	{ "Mpps", 0, false, cell_mpps },
+	{ "Gbit/s", 0, false, cell_gbps },
+	{ "speedup", 2, false, cell_speedup },
+	{ "reord %", 6, false, cell_reordered },
+	{ "lost", 7, false, cell_lost },
+	{ "dup", 10, false, cell_dup },
+	{ "streams ok", 1, false, cell_streams },
+	{ "gaps", 3, false, cell_gap },
+	{ "hol p99", 9, false, cell_hol },
+	{ "B/session", 8, false, cell_memory },
+	{ "rss", 11, false, cell_rss },
+	{ "latency p50", 3, false, cell_latency },
+	{ "p99", 3, false, cell_latency_p99 },
+	{ "p99.9", 3, false, cell_latency_p999 },
+	{ "CPU s/Gbit", 3, false, cell_cpu },
+	{ "ring drops", 2, false, cell_ring },
 	{ "check", 0, true, cell_verdict },
 };
 

@@ -11,13 +11,31 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "hash_seed.h"
 #include "json_out.h"
 #include "mb_clock.h"
 
 void mb_box_say(void *box, const char *text)
 {
-	(void)box;
-	fprintf(stderr, "flowos run: %s\n", text); /* one write: stderr locks itself */
+	const struct mb_box *b = box;
+
+	fprintf(stderr, "%s: %s\n", b ? b->conf->program : "flowos run", text); /* one write: stderr locks itself */
+}
+
+static int make_hand(struct mb_box *b, char *err, size_t errlen)
+{
+	struct fos_worker_config cfg;
+	int rc;
+
+	mb_engine_config(b->conf, &cfg);
+	rc = mb_hand_make(&cfg, bench_hash_seed(), b->made, &b->hand);
+	if (rc)
+		snprintf(err, errlen, "no memory for queues between %u workers", b->made);
+	for (unsigned i = 0; rc == 0 && i < b->made; i++) {
+		mb_hand_waker(b->hand, i, b->worker[i].wake);
+		b->worker[i].hand = b->hand;
+	}
+	return rc;
 }
 
 int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t errlen)
@@ -40,6 +58,8 @@ int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t err
 	}
 	if (rc == 0 && !c->trace && c->workers > 1)
 		rc = mb_box_ports(b, err, errlen);
+	if (rc == 0 && !c->trace && c->workers > 1 && !c->no_handoff)
+		rc = make_hand(b, err, errlen);
 	return rc;
 }
 
@@ -73,6 +93,7 @@ void mb_box_free(struct mb_box *b)
 {
 	for (unsigned i = 0; i < b->made; i++)
 		mb_worker_free(&b->worker[i]);
+	mb_hand_free(b->hand);
 	fos_afpacket_set_close(b->set);
 	free(b->worker);
 	if (b->ended >= 0)
@@ -81,6 +102,7 @@ void mb_box_free(struct mb_box *b)
 		close(b->trouble);
 	b->worker = NULL;
 	b->set = NULL;
+	b->hand = NULL;
 	b->made = 0;
 	b->ended = b->trouble = -1;
 }

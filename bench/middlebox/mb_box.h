@@ -19,6 +19,7 @@ struct mb_box {
 	unsigned made;
 	int ended;                    /* an eventfd: a worker's thread is over */
 	int trouble;                  /* an eventfd: a port of the set said that its interface is gone */
+	struct mb_hand *hand;         /* between several workers */
 	struct fos_afpacket_set *set; /* the ports of several workers; NULL: one worker has its own */
 	bool broken;                  /* the set is to be opened again */
 	uint64_t mend_ns, backoff_ns; /* when, on the monotonic clock */
@@ -47,7 +48,7 @@ json_t *mb_box_modules(const struct mb_box *b);
 /* The first thing that went wrong in a worker: its errno with the line, or 0. */
 int mb_box_status(const struct mb_box *b, const char **text);
 
-/* "flowos run: text" on standard error. */
+/* "flowos run: text" on standard error, or whatever the program is called; NULL: flowos run. */
 void mb_box_say(void *box, const char *text);
 
 #endif

@@ -14,6 +14,7 @@
 void mb_conf_init(struct mb_conf *c)
 {
 	memset(c, 0, sizeof(*c));
+	c->program = "flowos run";
 	c->workers = 1;
 	fos_impair_spec_init(&c->impair);
 }
@@ -33,6 +34,23 @@ const char *mb_conf_keep(struct mb_conf *c, const char *text)
 	if (copy)
 		c->text[c->texts++] = copy;
 	return copy;
+}
+
+int mb_conf_live(struct mb_conf *c, const char *text, char *err, size_t errlen)
+{
+	size_t n = strcspn(text, ",");
+	char first[64];
+
+	if (n == 0 || n >= sizeof(first) || (text[n] && (!text[n + 1] || strchr(text + n + 1, ',')))) {
+		snprintf(err, errlen, "one interface or two, such as eth0,eth1");
+		return -EINVAL;
+	}
+	memcpy(first, text, n);
+	first[n] = '\0';
+	c->interface[0] = mb_conf_keep(c, first);
+	c->interface[1] = text[n] ? text + n + 1 : NULL;
+	c->interfaces = text[n] ? 2 : 1;
+	return c->interface[0] ? 0 : -ENOMEM;
 }
 
 int mb_conf_release(struct mb_release *r, const char *text, char *err, size_t errlen)

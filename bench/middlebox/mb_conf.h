@@ -61,13 +61,15 @@ struct mb_ring {
 };
 
 struct mb_conf {
-	const char *path; /* of the file, or NULL */
+	const char *program; /* for messages */
+	const char *path;    /* of the file, or NULL */
 	const char *interface[MB_INTERFACES_MAX];
 	unsigned interfaces;        /* 0 with a trace */
 	unsigned named;             /* of them have a name that flows may refer to, also when a trace stands for them */
 	const char *trace, *output; /* instead of interfaces */
 	struct mb_ring ring;
 	unsigned workers;
+	bool no_handoff;                 /* each worker has the packets that the kernel gave it, and no others */
 	struct bench_engine_opts engine; /* without stages and filter: these are pipelines and flows */
 	struct mb_release release;       /* of flows that do not say it; not said here either: tap, open */
 	struct mb_caps caps;
@@ -99,6 +101,9 @@ int mb_conf_simple(struct mb_conf *c, const struct bench_engine_opts *o, char *e
 
 /* What contradicts itself, once all is known. Returns 0 or a negative errno with a line in err. */
 int mb_conf_check(const struct mb_conf *c, char *err, size_t errlen);
+
+/* "eth0" or "eth0,eth1". Returns 0 or a negative errno with a line in err. */
+int mb_conf_live(struct mb_conf *c, const char *text, char *err, size_t errlen);
 
 /* "tap" or "gate", "open" or "closed" into *r. Returns 0 or -EINVAL with a line in err. */
 int mb_conf_release(struct mb_release *r, const char *text, char *err, size_t errlen);

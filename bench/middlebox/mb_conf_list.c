@@ -120,6 +120,7 @@ void mb_conf_list(const struct mb_conf *c, mb_setting *each, void *arg)
 	tell(each, arg, "ports.ring.send", c->ring.send_ring ? "ring" : NULL);
 	tell(each, arg, "ports.ring.qdisc-bypass", c->ring.qdisc_bypass ? "true" : NULL);
 	tell_number(each, arg, "workers", c->workers);
+	tell(each, arg, "handoff", c->no_handoff ? "false" : NULL);
 	tell(each, arg, "release", release_name(c->release));
 	tell(each, arg, "fail", fail_name(c->release));
 	list_engine(c, each, arg);

@@ -226,6 +226,15 @@ static int set_json(struct mb_reader *r, void *to, const config_setting_t *s)
 	return mb_read_text(r, s, &((struct mb_conf *)to)->json);
 }
 
+static int set_handoff(struct mb_reader *r, void *to, const config_setting_t *s)
+{
+	bool on = true;
+	int rc = mb_read_bool(r, s, &on);
+
+	((struct mb_conf *)to)->no_handoff = !on;
+	return rc;
+}
+
 static int set_seccomp(struct mb_reader *r, void *to, const config_setting_t *s)
 {
 	bool on = true;
@@ -248,23 +257,12 @@ static int set_duration(struct mb_reader *r, void *to, const config_setting_t *s
 static int read_root(struct mb_reader *r, const config_setting_t *root)
 {
 	static const struct mb_key keys[] = {
-		{ "ports", set_ports },
-		{ "workers", set_workers },
-		{ "release", set_release },
-		{ "fail", set_fail },
-		{ "engine", set_engine },
-		{ "caps", mb_read_caps },
-		{ "impair", set_impair },
-		{ "flows", mb_read_flows },
-		{ "pipelines", mb_read_pipelines },
-		{ "control", set_control },
-		{ "metrics", set_metrics },
-		{ "user", set_user },
-		{ "json", set_json },
-		{ "seccomp", set_seccomp },
-		{ "net-admin", set_net_admin },
-		{ "duration", set_duration },
-		{ NULL, NULL },
+		{ "ports", set_ports },       { "workers", set_workers }, { "release", set_release },
+		{ "fail", set_fail },         { "engine", set_engine },   { "caps", mb_read_caps },
+		{ "impair", set_impair },     { "flows", mb_read_flows }, { "pipelines", mb_read_pipelines },
+		{ "control", set_control },   { "metrics", set_metrics }, { "user", set_user },
+		{ "json", set_json },         { "seccomp", set_seccomp }, { "net-admin", set_net_admin },
+		{ "duration", set_duration }, { "handoff", set_handoff }, { NULL, NULL },
 	};
 	int rc = mb_read_group(r, r->conf, root, keys);
 

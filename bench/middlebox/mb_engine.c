@@ -14,7 +14,7 @@
 #include "hash_seed.h"
 
 /* Live, checksums are looked at, but where the driver vouches for them or they are still to be made. */
-static void settings_of(const struct mb_conf *c, struct fos_worker_config *cfg)
+void mb_engine_config(const struct mb_conf *c, struct fos_worker_config *cfg)
 {
 	const struct bench_engine_opts *o = &c->engine;
 
@@ -69,7 +69,7 @@ int mb_engine_make(const struct mb_conf *c, mb_leave *leave, void *arg, struct f
 	struct fos_worker_config cfg;
 	int rc;
 
-	settings_of(c, &cfg);
+	mb_engine_config(c, &cfg);
 	if (mb_conf_gates(c)) {
 		cfg.release = leave;
 		cfg.release_arg = arg;

@@ -9,6 +9,9 @@
 
 #include "mb_conf.h"
 
+/* What all workers of the engine have. */
+void mb_engine_config(const struct mb_conf *c, struct fos_worker_config *cfg);
+
 /* Packets that leave: see fos_worker_config.release. */
 typedef void mb_leave(void *arg, const struct fos_batch *b);
 

@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * mb_run.c: see mb_run.h. The main thread waits for signals, for those who ask, and for workers that end; packets are
- * the workers'. Order: open everything, give up what is not needed any more, start.
+ * mb_run.c: see mb_run.h. Order: open everything, give up what is not needed any more, start, watch.
  */
 #include "mb_run.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "cli.h"
-#include "mb_clock.h"
 #include "mb_listen.h"
 #include "mb_notify.h"
 #include "mb_reload.h"
 #include "mb_sandbox.h"
 #include "mb_summary.h"
+#include "mb_watch.h"
 
 struct run {
 	struct mb_conf conf;
@@ -28,83 +23,14 @@ struct run {
 	struct mb_server *server;
 	int argc;
 	char **argv;
-	int signals;
-	bool stopping;
-	uint64_t end_ns; /* on the monotonic clock; 0: none */
+	struct mb_watch watch;
 };
 
-/* Signals come as bytes from a descriptor, in no thread's way. */
-static int take_signals(struct run *r)
+static void reread(void *run)
 {
-	sigset_t set;
+	struct run *r = run;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1); /* nothing; it must not end the program */
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return r->signals < 0 ? -errno : 0;
-}
-
-/* The second time it is meant: the program ends as every other does, without draining. */
-static void stop(struct run *r)
-{
-	sigset_t set;
-
-	if (r->stopping) {
-		sigemptyset(&set);
-		sigaddset(&set, SIGINT);
-		sigaddset(&set, SIGTERM);
-		sigprocmask(SIG_UNBLOCK, &set, NULL);
-		raise(SIGTERM);
-	}
-	r->stopping = true;
-	mb_notify("STOPPING=1\nSTATUS=draining");
-	mb_box_stop(&r->box);
-}
-
-static void on_signals(struct run *r)
-{
-	struct signalfd_siginfo s;
-
-	while (read(r->signals, &s, sizeof(s)) == sizeof(s)) {
-		if (s.ssi_signo == SIGHUP)
-			mb_reload(&r->conf, &r->box, r->server, r->argc, r->argv);
-		else if (s.ssi_signo != SIGUSR1)
-			stop(r);
-	}
-}
-
-/* Until all workers have ended. */
-static void watch(struct run *r)
-{
-	unsigned over = 0;
-
-	while (over < r->box.made) {
-		struct pollfd p[4] = {
-			{ .fd = r->signals, .events = POLLIN },
-			{ .fd = r->box.ended, .events = POLLIN },
-			{ .fd = r->box.trouble, .events = POLLIN },
-			{ .fd = r->server ? mb_server_fd(r->server) : -1, .events = POLLIN },
-		};
-		uint64_t now = mb_monotonic_ns(), n;
-		int wait = r->box.broken ? 100 : 1000;
-
-		if (r->end_ns && !r->stopping && r->end_ns < now + (uint64_t)wait * 1000000u)
-			wait = r->end_ns > now ? (int)((r->end_ns - now) / 1000000 + 1) : 0;
-		poll(p, 4, wait);
-		on_signals(r);
-		mb_box_mend(&r->box);
-		if (r->server)
-			mb_server_turn(r->server);
-		if (read(r->box.ended, &n, sizeof(n)) == sizeof(n))
-			over += (unsigned)n;
-		if (r->end_ns && !r->stopping && mb_monotonic_ns() >= r->end_ns)
-			stop(r);
-	}
+	mb_reload(&r->conf, &r->box, r->server, r->argc, r->argv);
 }
 
 static int open_server(struct run *r, char *err, size_t errlen)
@@ -151,8 +77,9 @@ static int lock_in(struct run *r, char *err, size_t errlen)
 	return rc;
 }
 
-static void say_ready(const struct mb_conf *c)
+static void say_ready(struct mb_box *b)
 {
+	const struct mb_conf *c = b->conf;
 	char text[512];
 
 	if (!c->interfaces)
@@ -161,14 +88,14 @@ static void say_ready(const struct mb_conf *c)
 		snprintf(text, sizeof(text), "forwarding between %s and %s", c->interface[0], c->interface[1]);
 	else
 		snprintf(text, sizeof(text), "receiving on %s", c->interface[0]);
-	mb_box_say(NULL, text);
+	mb_box_say(b, text);
 	mb_notify("READY=1\nSTATUS=%s", text);
 }
 
 static int run(struct run *r)
 {
 	char err[1024] = "";
-	int rc = take_signals(r), status = CLI_CANNOT;
+	int rc = mb_watch_open(&r->watch), status = CLI_CANNOT;
 
 	if (rc == 0)
 		rc = mb_box_make(&r->box, &r->conf, err, sizeof(err));
@@ -180,10 +107,12 @@ static int run(struct run *r)
 		rc = mb_box_start(&r->box, err, sizeof(err));
 	if (rc)
 		return mb_run_fail("%s", err[0] ? err : strerror(-rc));
-	if (r->conf.duration_ns)
-		r->end_ns = mb_monotonic_ns() + r->conf.duration_ns;
-	say_ready(&r->conf);
-	watch(r);
+	say_ready(&r->box);
+	r->watch.box = &r->box;
+	r->watch.server = r->server;
+	r->watch.reread = reread;
+	r->watch.arg = r;
+	mb_watch_run(&r->watch, r->conf.duration_ns);
 	mb_box_join(&r->box);
 	status = mb_summary(&r->box, r->conf.json);
 	return status;
@@ -198,7 +127,7 @@ int mb_run(int argc, char **argv)
 		return mb_run_fail("no memory");
 	r->argc = argc;
 	r->argv = argv;
-	r->signals = r->box.ended = r->box.trouble = -1;
+	r->watch.signals = r->box.ended = r->box.trouble = -1;
 	mb_conf_init(&r->conf);
 	status = mb_run_opts(&r->conf, argc, argv);
 	if (status < 0)
@@ -206,8 +135,7 @@ int mb_run(int argc, char **argv)
 	mb_server_free(r->server);
 	mb_box_free(&r->box);
 	mb_conf_free(&r->conf);
-	if (r->signals >= 0)
-		close(r->signals);
+	mb_watch_close(&r->watch);
 	free(r);
 	return status;
 }

@@ -12,6 +12,7 @@
 
 #include "cli.h"
 #include "mb_listen.h"
+#include "mb_ring.h"
 #include "mb_server.h"
 #include "value.h"
 
@@ -26,6 +27,9 @@ static const struct cli_option options[] = {
 	{ "fail", "open|closed", "of a gate, when a cap is hit: what was not looked at passes, or does not", 0 },
 	{ "workers", "N", "threads, each with its own sessions", 0 },
 	{ "ring-bytes", "N", "receive ring, per interface and worker", 0 },
+	{ "ring", "KEY[=V][,...]", MB_RING_HELP, 0 },
+	{ "no-handoff", NULL,
+	  "a worker keeps what the kernel gave it: faster, but sessions in tunnels and fragments are torn", 0 },
 	{ "control", "PATH|none", "the control socket (live: /run/flowos/control.sock; a trace: none)", 0 },
 	{ "metrics", "ADDRESS:PORT", "statistics for Prometheus, on a loopback address", 0 },
 	{ "user", "NAME", "whom to run as once everything is open", 0 },
@@ -44,25 +48,6 @@ struct said {
 	const char *config, *in, *out;
 	bool live;
 };
-
-static int set_live(struct said *s, const char *value, char *err, size_t errlen)
-{
-	struct mb_conf *c = s->conf;
-	size_t n = strcspn(value, ",");
-	char first[64];
-
-	if (n == 0 || n >= sizeof(first) || (value[n] && (!value[n + 1] || strchr(value + n + 1, ',')))) {
-		snprintf(err, errlen, "one interface or two, such as eth0,eth1");
-		return -EINVAL;
-	}
-	memcpy(first, value, n);
-	first[n] = '\0';
-	c->interface[0] = mb_conf_keep(c, first);
-	c->interface[1] = value[n] ? value + n + 1 : NULL;
-	c->interfaces = value[n] ? 2 : 1;
-	s->live = true;
-	return c->interface[0] ? 0 : -ENOMEM;
-}
 
 static int set_count(const char *value, uint64_t least, uint64_t most, uint64_t *out, char *err, size_t errlen)
 {
@@ -110,8 +95,12 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 			snprintf(err, errlen, "a name is missing");
 		return *value ? 0 : -EINVAL;
 	}
-	if (strcmp(name, "live") == 0)
-		return set_live(s, value, err, errlen);
+	if (strcmp(name, "live") == 0) {
+		s->live = true;
+		return mb_conf_live(c, value, err, errlen);
+	}
+	if (strcmp(name, "ring") == 0)
+		return mb_ring_set(&c->ring, value, err, errlen);
 	if (strcmp(name, "release") == 0)
 		return mb_conf_release(&c->release, value, err, errlen);
 	if (strcmp(name, "fail") == 0)
@@ -120,13 +109,15 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		rc = set_count(value, 1, MB_WORKERS_MAX, &n, err, errlen);
 		c->workers = (unsigned)n;
 	} else if (strcmp(name, "ring-bytes") == 0) {
-		rc = set_count(value, 1 << 16, (uint64_t)1 << 32, &c->ring.bytes, err, errlen);
+		rc = mb_ring_bytes(&c->ring, value, err, errlen);
 	} else if (strcmp(name, "duration") == 0) {
 		rc = bench_value_time(value, &c->duration_ns);
 		if (rc || c->duration_ns == 0) {
 			snprintf(err, errlen, "a time above 0 with its unit, such as 10s");
 			rc = -EINVAL;
 		}
+	} else if (strcmp(name, "no-handoff") == 0) {
+		c->no_handoff = true;
 	} else if (strcmp(name, "no-seccomp") == 0) {
 		c->no_seccomp = true;
 	} else {
@@ -198,12 +189,13 @@ static void lay_release(struct mb_conf *c, const struct mb_release *o)
 static void lay_rest(struct mb_conf *c, const struct mb_conf *o)
 {
 	c->workers = o->workers ? o->workers : c->workers;
-	c->ring.bytes = o->ring.bytes ? o->ring.bytes : c->ring.bytes;
+	mb_ring_lay(&c->ring, &o->ring);
 	c->metrics = o->metrics ? o->metrics : c->metrics;
 	c->user = o->user ? o->user : c->user;
 	c->json = o->json ? o->json : c->json;
 	c->duration_ns = o->duration_ns ? o->duration_ns : c->duration_ns;
 	c->no_seccomp |= o->no_seccomp;
+	c->no_handoff |= o->no_handoff;
 	c->keep_net_admin |= o->keep_net_admin;
 	if (o->control_given) {
 		c->control = o->control;

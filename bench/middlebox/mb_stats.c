@@ -33,6 +33,10 @@ struct number {
 	{                                                                                                              \
 #member, help, offsetof(struct fos_impair_stats, member), SUM                                          \
 	}
+#define HAND(member, help)                                                                                             \
+	{                                                                                                              \
+		"hand_" #member, help, offsetof(struct mb_worker_counts, hand.member), SUM                             \
+	}
 #define OWN(member, help)                                                                                              \
 	{                                                                                                              \
 #member, help, offsetof(struct mb_worker_counts, member), SUM                                          \
@@ -96,6 +100,8 @@ static const struct number box[] = {
 	OWN(batches, "batches with packets"),
 	OWN(forwarded, "packets sent on"),
 	OWN(tx_lost, "packets that could not be sent on"),
+	HAND(handed, "packets of a session that another worker has"),
+	HAND(lost, "packets that it did not get, its queue was full"),
 };
 
 static const struct number ports[] = {
@@ -147,6 +153,8 @@ void mb_stats_add(struct mb_worker *w, void *arg)
 
 	fos_worker_stats(w->engine, &e);
 	add(&st->engine, &e, engine, COUNT(engine));
+	if (w->hand)
+		mb_hand_stats(w->hand, w->index, &w->count.hand);
 	add(&st->worker, &w->count, box, COUNT(box));
 	add(&st->worker.impair, &w->count.impair, impaired, COUNT(impaired));
 	if (w->impair) {

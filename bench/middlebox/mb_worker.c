@@ -5,6 +5,7 @@
 #include "mb_worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -93,9 +94,23 @@ static void forward(struct mb_worker *w, const struct fos_batch *b)
 	}
 }
 
+/* Packets have left, or, where none do, have been run: from the kernel's time stamp until now. What an impairment holds back
+ * is stamped with the time at which it is due. */
+static void note_latency(const struct mb_worker *w, const struct fos_batch *b)
+{
+	uint64_t now = mb_clock_ns(CLOCK_REALTIME);
+
+	for (uint32_t i = 0; i < b->n; i++)
+		bench_hist_add(w->latency, now > b->pkt[i].f.ts_ns ? now - b->pkt[i].f.ts_ns : 0);
+}
+
 void mb_worker_leave(void *arg, const struct fos_batch *b)
 {
-	forward(arg, b);
+	struct mb_worker *w = arg;
+
+	forward(w, b);
+	if (w->latency && w->links == 2)
+		note_latency(w, b);
 }
 
 /* --- in ------------------------------------------------------------------------------------------------------------ */
@@ -138,10 +153,12 @@ static void wait_for(struct mb_worker *w, uint64_t ns)
 {
 	struct epoll_event ev[8];
 	uint64_t read_off;
-	int n;
+	int n, most = w->hand && !mb_hand_asleep(w->hand, w->index) ? 0 : -1;
 
 	set_timer(w, ns);
-	n = epoll_wait(w->epoll, ev, 8, -1);
+	n = epoll_wait(w->epoll, ev, 8, most);
+	if (w->hand)
+		mb_hand_awake(w->hand, w->index);
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd == w->wake || ev[i].data.fd == w->timer)
 			(void)!read(ev[i].data.fd, &read_off, sizeof(read_off));
@@ -153,6 +170,51 @@ static void tick_links(struct mb_worker *w)
 
 	for (unsigned i = 0; i < w->links; i++)
 		mb_link_tick(&w->link[i], now);
+}
+
+static void run_batch(struct mb_worker *w, struct fos_batch *b)
+{
+	if (fos_worker_run(w->engine, b))
+		mb_worker_failed(w, -ENOMEM, "packets were given up for want of memory");
+	if (w->latency && w->links < 2)
+		note_latency(w, b);
+}
+
+/* What other workers received of this one's sessions, in a few batches. Returns how much that was. */
+static uint32_t run_handed(struct mb_worker *w)
+{
+	uint32_t all = 0, n = 1;
+
+	for (unsigned i = 0; w->hand && n && i < w->conf->workers; i++) {
+		n = mb_hand_take(w->hand, w->index, w->handed, mb_clock_ns(CLOCK_REALTIME));
+		if (n)
+			run_batch(w, w->handed);
+		all += n;
+	}
+	return all;
+}
+
+/* Nothing is received any more, but others may still hand over. */
+static void run_last_handed(struct mb_worker *w)
+{
+	struct pollfd p = { .fd = w->wake, .events = POLLIN };
+	uint64_t read_off;
+	bool over = false;
+
+	if (!w->hand)
+		return;
+	mb_hand_last(w->hand, w->index);
+	while (!over) {
+		over = mb_hand_over(w->hand);
+		while (run_handed(w))
+			;
+		if (atomic_load_explicit(&w->ask, memory_order_relaxed))
+			answer(w);
+		if (!over && mb_hand_asleep(w->hand, w->index))
+			poll(&p, 1, MB_TICK_MS);
+		mb_hand_awake(w->hand, w->index);
+		(void)!read(w->wake, &read_off, sizeof(read_off));
+	}
 }
 
 /* One batch. Returns what rx did. */
@@ -167,14 +229,17 @@ static int turn(struct mb_worker *w)
 		return n;
 	if (n > 0) {
 		if (!w->gates) /* else the engine says what leaves */
-			forward(w, b);
+			mb_worker_leave(w, b);
 		w->count.batches++;
+		if (w->latency && w->links == 2)
+			note_latency(w, b);
 	} else {
 		b->n = 0;
 		w->count.idle++;
 	}
-	if (fos_worker_run(w->engine, b))
-		mb_worker_failed(w, -ENOMEM, "packets were given up for want of memory");
+	if (w->hand)
+		mb_hand_deal(w->hand, w->index, b);
+	run_batch(w, b);
 	return n;
 }
 
@@ -201,7 +266,7 @@ void *mb_worker_loop(void *arg)
 		n = turn(w);
 		if (n < 0)
 			break;
-		if (n == 0)
+		if (run_handed(w) == 0 && n == 0)
 			wait_for(w, pause_ns(w, w->batch->now_ns));
 		if (!w->inlet.trace && (n == 0 || ++busy % 256 == 0))
 			tick_links(w);
@@ -210,6 +275,7 @@ void *mb_worker_loop(void *arg)
 		mb_worker_drain(w);
 	else if (n != -ENODATA)
 		mb_worker_failed(w, n, fos_port_error(w->rx));
+	run_last_handed(w);
 	mb_worker_last(w);
 	struct mb_ask *late = atomic_exchange(&w->ask, &closed);
 

@@ -17,7 +17,9 @@
 #include <flowos/impair.h>
 
 #include "mb_engine.h"
+#include "mb_hand.h"
 #include "mb_inlet.h"
+#include "stats_hist.h"
 
 enum {
 	MB_TICK_MS = 100,   /* time goes on at least so often */
@@ -38,6 +40,7 @@ struct mb_worker_counts {
 	uint64_t batches, idle;         /* batches with packets, and without */
 	uint64_t forwarded;             /* packets */
 	uint64_t tx_lost;               /* packets that the other side did not take */
+	struct mb_hand_stats hand;      /* packets of other workers */
 	struct fos_impair_stats impair; /* of impairments before this one */
 };
 
@@ -51,6 +54,8 @@ struct mb_worker {
 	struct fos_port *rx;     /* the inlet, or the impairment round it */
 	struct fos_port *impair; /* == rx, or NULL */
 	struct fos_worker *engine;
+	struct mb_hand *hand;                  /* the box's, where there are more workers; NULL: none */
+	struct fos_batch *handed;              /* what others received of this one's sessions */
 	struct fos_batch *batch, *side, *part; /* what came; of one interface; what is left to be sent */
 	int epoll, wake, timer;
 	int ended, trouble; /* eventfds of the box's: the thread is over; a shared link is gone */
@@ -61,7 +66,8 @@ struct mb_worker {
 	bool running; /* for the box: the thread was started and not joined */
 	pthread_t thread;
 	struct mb_worker_counts count;
-	int status; /* what went wrong, 0: nothing; -EBADMSG: the trace is damaged */
+	struct bench_hist *latency; /* from receiving to sending on; the caller's. NULL: not measured */
+	int status;                 /* what went wrong, 0: nothing; -EBADMSG: the trace is damaged */
 	char err[512];
 };
 

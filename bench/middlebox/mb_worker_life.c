@@ -40,7 +40,8 @@ static int make_waiting(struct mb_worker *w)
 	w->batch = calloc(1, sizeof(*w->batch));
 	w->side = calloc(1, sizeof(*w->side));
 	w->part = calloc(1, sizeof(*w->part));
-	if (!w->batch || !w->side || !w->part)
+	w->handed = calloc(1, sizeof(*w->handed));
+	if (!w->handed || !w->batch || !w->side || !w->part)
 		return -ENOMEM;
 	int rc = watch(w, w->wake);
 
@@ -124,8 +125,19 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 int mb_worker_start(struct mb_worker *w)
 {
 	char name[16];
-	int rc = pthread_create(&w->thread, NULL, mb_worker_loop, w);
+	const struct bench_cpus *cpus = w->conf->engine.cpus;
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int rc;
 
+	pthread_attr_init(&attr);
+	if (cpus && cpus->n) {
+		CPU_ZERO(&set);
+		CPU_SET((size_t)cpus->cpu[w->index % cpus->n], &set);
+		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	rc = pthread_create(&w->thread, &attr, mb_worker_loop, w);
+	pthread_attr_destroy(&attr);
 	if (rc)
 		return -rc;
 	w->running = true;
@@ -215,6 +227,7 @@ void mb_worker_free(struct mb_worker *w)
 	free(w->batch);
 	free(w->side);
 	free(w->part);
+	free(w->handed);
 	if (w->epoll >= 0)
 		close(w->epoll);
 	if (w->wake >= 0)

@@ -76,6 +76,14 @@ REFUSE(int, worst_run, -EACCES,
         void (*tick)(void *arg, uint64_t done, uint64_t of), void *arg, char *err, size_t errlen),
        (o, c, r, tick, arg, err, errlen));
 
+struct mb_watch;
+struct mb_box;
+struct mb_conf;
+/* Nothing is received from an interface, and no signal is taken. */
+REFUSE(int, mb_watch_open, -EACCES, (struct mb_watch * w), (w));
+REFUSE(int, mb_box_make, -EACCES, (struct mb_box * b, const struct mb_conf *c, char *err, size_t errlen),
+       (b, c, err, errlen));
+
 /* libFuzzer writes down what a program dies of while it is inside. */
 FILE *__real_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode);

@@ -74,11 +74,20 @@ class Refusals(Case):
         self.refuse("--gen", "foo", says="foo")
         self.refuse("--gen", "bytes=-1", says="bytes")
 
+    def test_live(self):
+        """What is only for interfaces, and what is not; the rest is in tests/netns."""
+        for option in ("--duration 5s", "--ring blocks"):
+            self.refuse("-r", TRACE, *option.split(" "), says="of a live run")
+        self.refuse("-r", TRACE, "-i", "eth0", says="exclude each other")
+        self.refuse("-i", "eth0", "--sessions", "5", says="for traces")
+        for option in ("-i eth0,", "-i ,eth0", "--live a,b,c"):
+            self.refuse(*option.split(" "), says="one interface or two")
+        self.refuse("-i", "nosuch0,nosuch1", says="nosuch0")
+
     def test_not_built(self):
-        for option in ("--release gate", "--parallel-stages", "--duration 5s"):
+        for option in ("--release gate", "--parallel-stages"):
             self.refuse("-r", TRACE, *option.split(" "), says="not built yet")
-        for option in ("-i eth0", "--live eth0,eth1", "--sim x"):
-            self.refuse(*option.split(" "), says="not built yet")
+        self.refuse("--sim", "x", says="not built yet")
         self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "2", "--release", "tap", "--cpus", "none")
 
     def test_peers(self):

@@ -8,16 +8,17 @@
 import http.server
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden"))
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(TOP, "tests", "golden"), os.path.join(TOP, "bench")]
 
 import common  # noqa: E402
+import live_net  # noqa: E402
+from live_net import until  # noqa: E402
 
 PREFIX = os.environ.get("FLOWOS_NETNS", "flowos")
 CLIENT, SERVER = ("10.77.0.1", "fd77::1"), ("10.77.0.2", "fd77::2")
@@ -27,69 +28,27 @@ PORT = 8077
 def require(*programs):
     """Ends the test with status 77 where this machine has no namespaces for it."""
     common.require("flowos")
-    missing = [name for name in ("ip", *programs) if not shutil.which(name)]
-    if os.geteuid() != 0:
-        print("namespaces need root")
+    why = live_net.cannot_run(PREFIX, *programs)
+    if why:
+        print(why)
         sys.exit(77)
-    if missing:
-        print("not installed: " + ", ".join(missing))
-        sys.exit(77)
-    probe = f"{PREFIX}-{os.getpid()}-probe"
-    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode:
-        print("namespaces cannot be made here")
-        sys.exit(77)
-    subprocess.run(["ip", "netns", "del", probe], check=True)
 
 
-def until(what, seconds=20):
-    """Waits until what() is true, and returns that."""
-    late = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found or time.monotonic() > late:
-            return found
-        time.sleep(0.05)
-
-
-class Net:
+class Net(live_net.Lab):
     """The three namespaces, and whatever was started in them."""
 
     def __init__(self):
-        self.ns = {name: f"{PREFIX}-{os.getpid()}-{name}" for name in ("client", "box", "server")}
-        self.started = []
-        try:
-            self.build()
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(PREFIX, ("client", "box", "server"))
 
     def build(self):
-        for name in self.ns.values():
-            subprocess.run(["ip", "netns", "add", name], check=True)
-            subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
         self.join("client", "left", 0)
         self.join("server", "right", 1)
 
     def join(self, end, port, side):
         """A veth between an end and the box."""
-        self.ip("box", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", self.ns[end])
-        for address, bits in zip((CLIENT, SERVER)[side], (24, 64)):
-            self.ip(end, "address", "add", f"{address}/{bits}", "dev", "eth0", *(["nodad"] if bits == 64 else []))
-        self.ip(end, "link", "set", "eth0", "up")
-        self.command("box", "sysctl", "-qw", f"net.ipv6.conf.{port}.disable_ipv6=1")
-        self.ip("box", "link", "set", port, "up")
-
-    def ip(self, name, *arguments):
-        subprocess.run(["ip", "-n", self.ns[name], *arguments], check=True)
-
-    def command(self, name, *arguments, **more):
-        return subprocess.run(["ip", "netns", "exec", self.ns[name], *map(str, arguments)], check=True, **more)
-
-    def start(self, name, *arguments, **more):
-        """Starts a program in a namespace; it is its own process, not that of `ip`, which becomes it."""
-        one = subprocess.Popen(["ip", "netns", "exec", self.ns[name], *map(str, arguments)], **more)
-        self.started.append(one)
-        return one
+        self.cable("box", port, end, "eth0")
+        self.address(end, "eth0", *(CLIENT, SERVER)[side])
+        self.silent("box", port)
 
     def serve(self, folder):
         """An HTTP server of the folder, for IPv4 and IPv6."""
@@ -107,26 +66,18 @@ class Net:
         return subprocess.run(["ip", "netns", "exec", self.ns["client"], "curl", "-sf", "-m", str(seconds), "-o", out,
                                f"http://{host}:{PORT}/{path}"], check=False).returncode
 
-    def close(self):
-        for one in self.started:
-            if one.poll() is None:
-                one.send_signal(signal.SIGKILL)
-                one.wait()
-        for name in self.ns.values():
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-
 
 class Box:
     """A `flowos run` between the two interfaces."""
 
-    def __init__(self, net, folder, *options, **environment):
+    def __init__(self, net, folder, *options, where="box", **environment):
         self.net, self.folder = net, folder
-        self.socket, self.json = os.path.join(folder, "ctl.sock"), os.path.join(folder, "box.json")
-        self.log = os.path.join(folder, "box.log")
-        with open(self.log, "wb") as log, open(os.path.join(folder, "box.out"), "wb") as out:
-            self.process = net.start("box", os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
+        self.socket, self.json = os.path.join(folder, where + ".sock"), os.path.join(folder, where + ".json")
+        self.log = os.path.join(folder, where + ".log")
+        with open(self.log, "wb") as log, open(os.path.join(folder, where + ".out"), "wb") as out:
+            self.process = net.start(where, os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
                                      self.json, *options, stdout=out, stderr=log, cwd=folder, env={**os.environ, **environment})
-        assert until(lambda: "forwarding between" in self.said() or self.process.poll() is not None)
+        assert until(lambda: " on " in self.said() or "forwarding between" in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()
 
     def said(self):
@@ -144,9 +95,7 @@ class Box:
             return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return live_net.cpu_seconds(self.process.pid)
 
     def end(self):
         """SIGTERM; returns its exit status and what it wrote as JSON."""

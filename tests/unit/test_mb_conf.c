@@ -56,7 +56,7 @@ static void test_every_key(void **state)
 	              "  block-time = \"5ms\"; send = \"ring\"; qdisc-bypass = true; }; };\n"
 	              "workers = 3; release = \"tap\"; control = \"/x/y\"; metrics = \"127.0.0.1:1\"; user = "
 	              "\"nobody\"; json = \"-\";\n"
-	              "seccomp = false; net-admin = true; duration = \"2s\";\n"
+	              "handoff = false; seccomp = false; net-admin = true; duration = \"2s\";\n"
 	              "engine = { overlap = \"windows\"; checksum = \"ignore\"; hole-wait = \"100,3ms\"; hold-cap = "
 	              "5000; vlan-key = true; };\n"
 	              "caps = { direction = \"1k\"; total = 2000; retained = 3000L; sessions = \"4M\"; };\n"
@@ -83,7 +83,7 @@ static void test_every_key(void **state)
 	assert_string_equal(c->metrics, "127.0.0.1:1");
 	assert_string_equal(c->user, "nobody");
 	assert_string_equal(c->json, "-");
-	assert_true(c->no_seccomp && c->keep_net_admin && c->control_given);
+	assert_true(c->no_handoff && c->no_seccomp && c->keep_net_admin && c->control_given);
 	assert_int_equal(c->duration_ns, 2000000000);
 	assert_int_equal(c->engine.overlap, fos_overlap_by_name("windows"));
 	assert_true(c->engine.checksum_given && !c->engine.verify && c->engine.vlan_key);

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What happens to the middlebox when it cannot keep up, how late a lone packet is, and frames with tags that no interface of
+this kernel has to know.
+
+FLOWOS_LONG=1: more rounds, and the latency must be what is promised."""
+
+import hashlib
+import os
+import random
+import signal
+import socket
+import statistics
+import struct
+import sys
+import time
+import unittest
+
+import net
+import rawtcp
+from net import common, live_net
+from live_net import HTTP, Chain, until
+
+SEED = int(os.environ.get("FLOWOS_SEED", "1"))
+
+
+class Pressure(common.Case):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)
+        self.net = Chain(net.PREFIX)
+        self.addCleanup(self.net.close)
+
+
+class Overload(Pressure):
+    """A process that stands still cannot take packets; its rings fill up."""
+
+    def setUp(self):
+        super().setUp()
+        self.site = self.path("site")
+        os.mkdir(self.site)
+        self.data = random.Random(SEED).randbytes(8_000_000)
+        with open(os.path.join(self.site, "big"), "wb") as out:
+            out.write(self.data)
+        self.net.web(self.folder, self.site)
+
+    def get(self):
+        self.net.command("client", "curl", "-q", "-sS", "-f", "-m", "60", "-o", self.path("got"), f"http://{Chain.SERVER[0]}:{HTTP}/big")
+        self.assertEqual(self.read(self.path("got")), self.data)
+
+    def stumble(self, box, count, still):
+        """So many transfers at once, while the box stands still again and again; all are whole."""
+        many = [self.net.start("client", "curl", "-q", "-sS", "-f", "-m", "60", "-o", self.path(f"got{i}"),
+                               f"http://{Chain.SERVER[0]}:{HTTP}/big") for i in range(count)]
+        while any(one.poll() is None for one in many):
+            box.process.send_signal(signal.SIGSTOP)
+            time.sleep(still)
+            box.process.send_signal(signal.SIGCONT)
+            time.sleep(0.03)
+        self.assertEqual([one.returncode for one in many], [0] * count)
+        for i in range(count):
+            self.assertEqual(self.read(self.path(f"got{i}")), self.data)
+
+    def test_onlooker(self):
+        """What goes past an onlooker is never sent again: streams get gaps, which are said, and every other byte is
+        right; the drops are counted; then it sees everything again."""
+        self.net.offloads(False, *self.net.ports())
+        self.net.bridge("box", "left", "right")
+        folder = self.path("dump")
+        box = net.Box(self.net, self.folder, "--in", "right", "--ring-bytes", "16M", "--stage", f"dump:dir={folder}")
+        for _ in range(2):
+            self.stumble(box, 6, 0.15)
+        lost = box.ctl("stats")["ports"][0]["drops"]
+        self.assertGreater(lost, 0)
+        time.sleep(0.5)
+        for _ in range(3):
+            self.get() # which all fits into the ring
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        port, engine = result["ports"][0], result["engine"]
+        print(f"kernel drops {port['drops']}, gaps {engine['gaps']} of {engine['gap_bytes']} bytes")
+        self.assertGreaterEqual(port["drops"], lost)
+        self.assertGreater(engine["gaps"], 0)
+        self.bytes_are_right(folder)
+        self.assertIn("lost in the ring %d" % port["drops"], self.read(self.path("box.out")).decode())
+
+    def bytes_are_right(self, folder):
+        """Each stream is the response but for its gaps; the last three, at least, are whole."""
+        gaps = {}
+        for row in self.read(os.path.join(folder, "gaps.tsv")).decode().splitlines()[1:]:
+            name, offset, length = row.split("\t")[:3]
+            gaps.setdefault(name, []).append((int(offset), int(length)))
+        streams = {name: self.read(os.path.join(folder, name)) for name in os.listdir(folder) if name != "gaps.tsv"}
+        served = {name: data for name, data in streams.items() if name.startswith("010.077.000.002.%05d-" % HTTP)}
+        whole = [data for name, data in served.items() if name not in gaps and data.endswith(self.data)]
+        self.assertGreaterEqual(len(whole), 3)
+        head = len(whole[0]) - len(self.data)
+        sizes = {len(data) for data in whole}
+        self.assertEqual(len(sizes), 1)
+        for name, data in served.items():
+            want, at, full = bytearray(), 0, data[:head] + self.data
+            if min(gaps.get(name, [(head, 0)]))[0] < head: # which bytes those were nobody knows
+                continue
+            for offset, length in sorted(gaps.get(name, [])):
+                want += full[at:offset]
+                at = offset + length
+            want += full[at:at + len(data) - len(want)]
+            self.assertEqual(hashlib.sha256(want).digest(), hashlib.sha256(data).digest(), f"{name} {gaps.get(name)}")
+
+    def test_forwarder(self):
+        """What a forwarder loses TCP sends again: files are whole, with drops that are counted, and without a gap."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--ring-bytes", "128k", "--stage", "count")
+        self.stumble(box, 8, 0.03)
+        drops = sum(port["drops"] for port in box.ctl("stats")["ports"])
+        self.get()
+        status, result = box.end()
+        self.assertEqual(status, 0, box.said())
+        self.assertGreater(drops, 0)
+        self.assertEqual(result["engine"]["gaps"], 0)
+        print(f"kernel drops {drops}, files whole")
+
+
+class Latency(Pressure):
+    def test_low_load(self):
+        live_net.echo(self.net)
+        pings, rounds = (2000, 5) if common.LONG else (300, 3)
+        late = {"bridge": [], "tap": []}
+        for _ in range(rounds):
+            undo = self.net.bridge("box", "left", "right")
+            live_net.round_trips(self.net, 20)
+            late["bridge"].append(live_net.round_trips(self.net, pings))
+            undo()
+            box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", "count")
+            live_net.round_trips(self.net, 20)
+            late["tap"].append(live_net.round_trips(self.net, pings))
+            self.assertEqual(box.end()[0], 0)
+        at = {name: {q: statistics.median(one[int(len(one) * q)] for one in runs) for q in (0.5, 0.99)} for name, runs in late.items()}
+        added = {q: at["tap"][q] - at["bridge"][q] for q in (0.5, 0.99)}
+        print(f"a packet there and back: bridge p50 {at['bridge'][0.5]:.0f} us, p99 {at['bridge'][0.99]:.0f} us; tap adds "
+              f"{added[0.5]:.0f} and {added[0.99]:.0f} us, for two ways through it")
+        self.assertLess(added[0.5], 300)
+        if common.LONG:
+            self.assertLess(added[0.99] / 2, 300)
+
+
+class Tags(Pressure):
+    """TCP in frames with one tag and with two, made here and sent as they are: they leave as they came, and the streams in
+    them are whole."""
+
+    def test_raw_frames(self):
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", f"digest:algo=sha256:out={self.path('digest')}")
+        data = random.Random(SEED).randbytes(20_000)
+        frames = [bytes(frame) for number, tags in enumerate(TAGS) for frame in rawtcp.session(number, 0, data, tags)]
+        self.path("frames", b"".join(struct.pack("!H", len(frame)) + frame for frame in frames))
+        catch = self.net.start("server", sys.executable, "-c", CATCH, len(frames), self.path("caught"))
+        self.assertTrue(until(lambda: os.path.exists(self.path("caught"))))
+        self.net.command("client", sys.executable, "-c", rawtcp.SEND, self.path("frames"))
+        self.assertEqual(catch.wait(30), 0)
+        caught = self.read(self.path("caught"))
+        self.assertEqual(caught, self.read(self.path("frames")))
+        status, _ = box.end()
+        self.assertEqual(status, 0, box.said())
+        lines = [line for line in self.read(self.path("digest")).decode().splitlines() if "> 10.9.0.2:80 bytes=20000 " in line]
+        self.assertEqual(len(lines), len(TAGS))
+        self.assertTrue(all(hashlib.sha256(data).hexdigest() in line and line.endswith("gaps=-") for line in lines), lines)
+
+
+TAGS = [(), (5,), (4094,), (7, 9), (0x2000 | 77,)]
+
+# With the tag that the kernel took off put back from what it says beside the packet.
+CATCH = """
+import socket, struct, sys, os
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("eth0", 0))
+s.setsockopt(263, 8, 1)
+s.settimeout(20)
+out = open(sys.argv[2] + ".part", "wb")
+open(sys.argv[2], "wb").close()
+left = int(sys.argv[1])
+while left:
+    frame, beside, _, _ = s.recvmsg(2000, 200)
+    for level, kind, data in beside:
+        if (level, kind) == (263, 8):
+            status, _, _, _, _, tci, tpid = struct.unpack("IIIHHHH", data[:20])
+            if status & 0x10:
+                frame = frame[:12] + struct.pack("!HH", tpid if status & 0x40 else 0x8100, tci) + frame[12:]
+    if frame[:6] == b"\\x02\\0\\0\\0\\0\\x02":
+        out.write(struct.pack("!H", len(frame)) + frame)
+        left -= 1
+out.close()
+os.rename(sys.argv[2] + ".part", sys.argv[2])
+"""
+
+
+if __name__ == "__main__":
+    net.require("curl", "sysctl", "nginx", "openssl")
+    unittest.main(verbosity=1)
