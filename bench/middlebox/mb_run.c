@@ -30,10 +30,24 @@ struct run {
 	char **argv;
 	int signals;
 	bool stopping;
-	uint64_t end_ns; /* on the monotonic clock; 0: none */
+	uint64_t stopping_ns; /* since when, on the monotonic clock */
+	uint64_t end_ns;      /* the same; 0: none */
 };
 
-/* Signals come as bytes from a descriptor, in no thread's way. */
+/* One request to end may come as two signals: timeout(1) sends its own to the program and to the group that it is in. */
+enum { ONE_REQUEST_NS = 500 * 1000 * 1000 };
+
+static int block(int first, int second)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, first);
+	sigaddset(&set, second);
+	return sigprocmask(SIG_BLOCK, &set, NULL) ? -errno : 0;
+}
+
+/* Signals come as bytes from a descriptor, in no thread's way: those that do not end the program from the beginning. */
 static int take_signals(struct run *r)
 {
 	sigset_t set;
@@ -43,17 +57,27 @@ static int take_signals(struct run *r)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1); /* nothing; it must not end the program */
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return r->signals < 0 ? -errno : 0;
+	if (r->signals < 0)
+		return -errno;
+	return block(SIGHUP, SIGUSR1);
+}
+
+/* Those that end it, once there is something to drain. Until then they end it as they end every other program: a trace may be a
+ * pipe into which nobody writes. */
+static int take_endings(void)
+{
+	return block(SIGINT, SIGTERM);
 }
 
 /* The second time it is meant: the program ends as every other does, without draining. */
 static void stop(struct run *r)
 {
+	uint64_t now = mb_monotonic_ns();
 	sigset_t set;
 
+	if (r->stopping && now - r->stopping_ns < ONE_REQUEST_NS)
+		return;
 	if (r->stopping) {
 		sigemptyset(&set);
 		sigaddset(&set, SIGINT);
@@ -62,6 +86,7 @@ static void stop(struct run *r)
 		raise(SIGTERM);
 	}
 	r->stopping = true;
+	r->stopping_ns = now;
 	mb_notify("STOPPING=1\nSTATUS=draining");
 	mb_box_stop(&r->box);
 }
@@ -151,6 +176,16 @@ static int lock_in(struct run *r, char *err, size_t errlen)
 	return rc;
 }
 
+/* What is written at the end can be: with the rights that there are then. */
+static int check_json(const struct mb_conf *c, char *err, size_t errlen)
+{
+	int rc = c->json ? cli_can_write(c->json) : 0;
+
+	if (rc)
+		snprintf(err, errlen, "%s: cannot write: %s", c->json, strerror(-rc));
+	return rc;
+}
+
 static void say_ready(const struct mb_conf *c)
 {
 	char text[512];
@@ -173,9 +208,13 @@ static int run(struct run *r)
 	if (rc == 0)
 		rc = mb_box_make(&r->box, &r->conf, err, sizeof(err));
 	if (rc == 0)
+		rc = take_endings();
+	if (rc == 0)
 		rc = open_server(r, err, sizeof(err));
 	if (rc == 0)
 		rc = lock_in(r, err, sizeof(err));
+	if (rc == 0)
+		rc = check_json(&r->conf, err, sizeof(err));
 	if (rc == 0)
 		rc = mb_box_start(&r->box, err, sizeof(err));
 	if (rc)
