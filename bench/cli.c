@@ -99,6 +99,16 @@ static void option_help(const char *name, const char *meta, const char *help, ch
 	wrapped(help, 30, 100);
 }
 
+/* Has the program an option of this name of its own, which goes before one that several have? */
+static bool own(const struct cli_program *p, const char *name)
+{
+	const struct cli_option *o = p->options;
+
+	while (o && o->name && strcmp(o->name, name))
+		o++;
+	return o && o->name;
+}
+
 static void print_help(const struct cli_program *p)
 {
 	printf("usage: %s\n\n%s\n", p->usage, p->about);
@@ -115,7 +125,8 @@ static void print_help(const struct cli_program *p)
 	if (p->engine) {
 		printf("\nengine:\n");
 		for (const struct bench_option *o = bench_engine_options; o->name; o++)
-			option_help(o->name, o->meta, o->help, 0);
+			if (!own(p, o->name))
+				option_help(o->name, o->meta, o->help, 0);
 	}
 	printf("\n");
 	option_help("help", NULL, "show this", 'h');

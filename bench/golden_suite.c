@@ -145,6 +145,19 @@ static char *detail(const struct golden_outcome *o, const char *repeat)
 	return !o->holds && repeat && asprintf(&text, "%s\n%s%s", o->first, o->more, repeat) >= 0 ? text : NULL;
 }
 
+/* An engine that is not there fails every check alike: one line for all of them. */
+static void say_error(struct golden_suite *s, const char *trace, const char *err)
+{
+	bool again = s->errors > 1 && strcmp(s->said, err) == 0;
+
+	if (again && s->same)
+		return;
+	bench_progress_clear(&s->progress);
+	fprintf(stderr, "%s: %s: %s\n", s->program, trace, again ? "the same (said once for all that follow)" : err);
+	s->same = again;
+	snprintf(s->said, sizeof(s->said), "%.1023s", err);
+}
+
 /* What cannot be done to this trace: not a failure, but no check either. */
 static bool left_out(const struct golden_suite *s, const struct golden_case *c, const struct fos_impair_spec *spec,
                      char *err, size_t errlen)
@@ -181,8 +194,7 @@ static int check_one(struct golden_suite *s, struct golden_case *c, const char *
 	seconds = (double)(now_ns() - begin) / 1e9;
 	if (rc) {
 		s->errors++;
-		bench_progress_clear(&s->progress);
-		fprintf(stderr, "%s: %s: %s\n", s->program, trace, err);
+		say_error(s, trace, err);
 		return golden_junit_add(&s->junit, c->trace.name, name, seconds, NULL, err, NULL);
 	}
 	s->failed += !o.holds;

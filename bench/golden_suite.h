@@ -37,6 +37,8 @@ struct golden_suite {
 	struct bench_progress progress;
 	uint64_t total;  /* checks in all, for the progress; 0: unknown */
 	const char *now; /* trace at hand */
+	char said[1024]; /* the last reason why a check could not be run: said once, though all have the same */
+	bool same;       /* that is said, too */
 };
 
 /* Runs one trace under all seeds. `profiles`: with the profiles where no impairment was given. Returns 0, or a negative errno

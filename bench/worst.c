@@ -145,11 +145,13 @@ static void set_caps(struct worst_opts *o)
 	fill_in(&c->sessions, at_least(o->segments / SESSIONS_SHARE, 4 * o->innocent + 16));
 }
 
-static int list(void)
+static int list(const struct cli_program *p)
 {
 	for (size_t i = 0; i < worst_case_count; i++)
 		printf("%-20s %s\n", worst_cases[i].name, worst_cases[i].about);
-	return fflush(stdout) || ferror(stdout) ? CLI_CANNOT : CLI_DONE;
+	if (fflush(stdout) || ferror(stdout))
+		return cli_fail(p, "standard output cannot be written");
+	return CLI_DONE;
 }
 
 struct ticker {
@@ -250,7 +252,7 @@ int bench_worst(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (o.list)
-		return list();
+		return list(&p);
 	if (bench_workers(&o.engine) > 1)
 		return cli_fail(&p, "--workers %u: what an attack costs is asked of one worker", o.engine.workers);
 	if (is_stdout(o.json) && is_stdout(o.csv))

@@ -117,6 +117,21 @@ static int set_one(struct page *g, const char *key, const json_t *value)
 	return 0;
 }
 
+/* What a value must be; NULL: there is no such key. */
+static const char *value_of(const char *key)
+{
+	static const char *const key_is[][2] = {
+		{ "flow", "the name of a flow" },       { "host", "an IPv4 or IPv6 address" },
+		{ "port", "a number from 1 to 65535" }, { "protocol", "tcp or udp" },
+		{ "from", "the next of a page" },
+	};
+
+	for (size_t i = 0; i < sizeof(key_is) / sizeof(key_is[0]); i++)
+		if (strcmp(key, key_is[i][0]) == 0)
+			return key_is[i][1];
+	return NULL;
+}
+
 static int parse(struct page *g, const json_t *request, char *err, size_t errlen)
 {
 	const char *key;
@@ -124,13 +139,16 @@ static int parse(struct page *g, const json_t *request, char *err, size_t errlen
 
 	json_object_foreach((json_t *)request, key, value)
 	{
-		if (set_one(g, key, value)) {
+		if (set_one(g, key, value) == 0)
+			continue;
+		if (value_of(key))
+			snprintf(err, errlen, "sessions: %s: %s is needed", key, value_of(key));
+		else
 			snprintf(err, errlen,
 			         "sessions: %.32s: no such key, or not with this value; there are flow, host, port, "
-			         "protocol (tcp, udp), from, max (1 to %d)",
+			         "protocol, from, max (1 to %d)",
 			         key, MB_PAGE_MAX);
-			return -1;
-		}
+		return -1;
 	}
 	return 0;
 }

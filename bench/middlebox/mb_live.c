@@ -83,6 +83,9 @@ static int open_box(struct live *l)
 {
 	int rc = mb_box_make(&l->box, &l->conf, l->err, sizeof(l->err));
 
+	if (rc == 0)
+		rc = mb_watch_endings();
+
 	if (rc)
 		return rc;
 	l->latency = calloc(l->box.made, sizeof(*l->latency));

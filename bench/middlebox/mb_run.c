@@ -92,6 +92,16 @@ static void say_ready(struct mb_box *b)
 	mb_notify("READY=1\nSTATUS=%s", text);
 }
 
+/* What is written at the end can be: with the rights that there are then. */
+static int check_json(const struct mb_conf *c, char *err, size_t errlen)
+{
+	int rc = c->json ? cli_can_write(c->json) : 0;
+
+	if (rc)
+		snprintf(err, errlen, "%s: cannot write: %s", c->json, strerror(-rc));
+	return rc;
+}
+
 static int run(struct run *r)
 {
 	char err[1024] = "";
@@ -100,9 +110,13 @@ static int run(struct run *r)
 	if (rc == 0)
 		rc = mb_box_make(&r->box, &r->conf, err, sizeof(err));
 	if (rc == 0)
+		rc = mb_watch_endings();
+	if (rc == 0)
 		rc = open_server(r, err, sizeof(err));
 	if (rc == 0)
 		rc = lock_in(r, err, sizeof(err));
+	if (rc == 0)
+		rc = check_json(&r->conf, err, sizeof(err));
 	if (rc == 0)
 		rc = mb_box_start(&r->box, err, sizeof(err));
 	if (rc)

@@ -15,7 +15,20 @@
 
 enum { TICK_MS = 200 };
 
-/* Signals come as bytes from a descriptor, in no thread's way. */
+/* One request to end may come as two signals: timeout(1) sends its own to the program and to the group that it is in. */
+enum { ONE_REQUEST_NS = 500 * 1000 * 1000 };
+
+static int block(int first, int second)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, first);
+	sigaddset(&set, second);
+	return sigprocmask(SIG_BLOCK, &set, NULL) ? -errno : 0;
+}
+
+/* Signals come as bytes from a descriptor. */
 int mb_watch_open(struct mb_watch *w)
 {
 	sigset_t set;
@@ -25,17 +38,25 @@ int mb_watch_open(struct mb_watch *w)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1); /* nothing; it must not end the program */
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
 	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return w->signals < 0 ? -errno : 0;
+	if (w->signals < 0)
+		return -errno;
+	return block(SIGHUP, SIGUSR1);
+}
+
+int mb_watch_endings(void)
+{
+	return block(SIGINT, SIGTERM);
 }
 
 /* The second time it is meant: the program ends as every other does, without draining. */
 static void stop(struct mb_watch *w)
 {
+	uint64_t now = mb_monotonic_ns();
 	sigset_t set;
 
+	if (w->stopping && now - w->stopping_ns < ONE_REQUEST_NS)
+		return;
 	if (w->stopping) {
 		sigemptyset(&set);
 		sigaddset(&set, SIGINT);
@@ -44,6 +65,7 @@ static void stop(struct mb_watch *w)
 		raise(SIGTERM);
 	}
 	w->stopping = true;
+	w->stopping_ns = now;
 	mb_notify("STOPPING=1\nSTATUS=draining");
 	mb_box_stop(w->box);
 }

@@ -3,7 +3,8 @@
  * mb_watch.h: what the main thread does while workers move packets: waits for signals, for those who ask, for interfaces
  * that are to be opened again, for workers that end, and for the end of the time.
  *
- * One thread: the main one. SIGINT and SIGTERM have the workers drain and end; the second time the program ends at once.
+ * One thread: the main one. SIGINT and SIGTERM have the workers drain and end; the second time, half a second later or
+ * more, the program ends at once.
  */
 #ifndef MB_WATCH_H
 #define MB_WATCH_H
@@ -19,11 +20,16 @@ struct mb_watch {
 	void *arg;
 	int signals; /* a descriptor; -1: none */
 	bool stopping;
-	uint64_t end_ns; /* on the monotonic clock; 0: none */
+	uint64_t stopping_ns; /* since when, on the monotonic clock */
+	uint64_t end_ns;      /* the same; 0: none */
 };
 
-/* Takes the signals out of all threads' way: before any is started. 0 or a negative errno. */
+/* Takes the signals that do not end the program out of all threads' way: first of all. 0 or a negative errno. */
 int mb_watch_open(struct mb_watch *w);
+
+/* And those that do, once there is something to drain, and before any thread is started. Until then they end the program as
+ * they end every other: a trace may be a pipe into which nobody writes. 0 or a negative errno. */
+int mb_watch_endings(void);
 
 /* Until all workers have ended; after `duration_ns`, where that is not 0, they are told to. */
 void mb_watch_run(struct mb_watch *w, uint64_t duration_ns);

@@ -137,6 +137,8 @@ static void patterns_refused(const struct patterns *p, const hs_compile_error_t 
 {
 	const char *message = e ? e->message : "out of memory";
 
+	if (strstr(message, "HS_FLAG_ALLOWEMPTY"))
+		message = "it matches the empty text, and so everywhere";
 	if (e && e->expression >= 0 && (size_t)e->expression < p->n)
 		snprintf(err, errlen, "pattern %s: %s", p->list[e->expression].key, message);
 	else

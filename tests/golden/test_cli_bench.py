@@ -325,7 +325,8 @@ class Output(Case):
         self.refuse("-r", TRACE, "--streams-out", self.path("file", "x"), says="file")
         for option in ("--json", "--csv", "--report", "-w", "--decisions-out"):
             self.refused(PROGRAM, "-r", TRACE, *ONCE, "--reorder", "5%", option, "/dev/full", says="No space")
-        for arguments in (["-r", TRACE, *ONCE], ["--help"], ["--version"], ["-r", TRACE, *ONCE, "--json", "-"]):
+        for arguments in (["-r", TRACE, *ONCE], ["--help"], ["--version"], ["worst", "--list"],
+                          ["-r", TRACE, *ONCE, "--json", "-"]):
             with open("/dev/full", "wb") as full:
                 done = subprocess.run([os.path.join(common.BIN, PROGRAM), *arguments], stdout=full, stderr=subprocess.PIPE,
                                       check=False)

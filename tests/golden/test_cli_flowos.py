@@ -5,7 +5,9 @@ as from the command line."""
 
 import json
 import os
+import signal
 import subprocess
+import time
 import unittest
 
 import common
@@ -53,6 +55,10 @@ class Refusals(common.Case):
         self.refused(PROGRAM, "ctl", says="command")
         self.refused(PROGRAM, "ctl", "stats", "flows", says="one command")
         self.refused(PROGRAM, "ctl", "stats", "--socket", self.path("nowhere"), says="no flowos runs there")
+
+    def test_help_says_once(self):
+        for line in ("  --workers N ", "  --stage M"):
+            self.assertEqual(self.ok(PROGRAM, "run", "--help").text.count(line), 1, line)
 
     def test_help_and_version(self):
         self.assertRegex(self.ok(PROGRAM, "--version").text, r"^flowos \d+\.\d+")
@@ -202,6 +208,25 @@ class Replay(common.Case):
         self.assertGreater(result["engine"]["packets"], 500)
         self.assertIn("cut.pcap", result["error"])
         self.assertIn(result["error"], done.errors)
+
+    def test_json_nowhere(self):
+        """What cannot be written is said before anything runs."""
+        out = self.path("out.tsv")
+        self.refused(PROGRAM, "run", "-r", TRACE, "--stage", f"digest:out={out}", "--json", "/nonexistent/x", says="/nonexistent/x")
+        self.assertFalse(os.path.exists(out))
+
+    def test_stopped_in_a_pipe(self):
+        """A trace that nobody writes: SIGINT and SIGTERM end it, and nothing is left behind."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            box = subprocess.Popen([os.path.join(common.BIN, PROGRAM), "run", "-r", "-", "--stage", "digest:out=" + self.path("d.tsv")],
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            with box.stdin, open(TRACE, "rb") as trace:
+                box.stdin.write(trace.read(100000))
+                box.stdin.flush()
+                time.sleep(0.3)
+                box.send_signal(number)
+                self.assertEqual(box.wait(30), -number)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("d.tsv")], [])
 
     def test_stopped(self):
         """SIGTERM in the middle: what was read is finished."""

@@ -223,6 +223,14 @@ class Wrong(Engines):
                              ("echo '# overlap: best'; : {}", "names no policy")):
             self.assertIn(says, self.check(2, engine=engine).errors)
 
+    def test_the_same_for_all(self):
+        """An engine that is not there fails every check alike: that is said once."""
+        done = common.run(PROGRAM, "verify", TRACE, TRACE + ".golden", "--seeds", "1-20",
+                          "--reorder", "5%", "--engine", "no-such-engine {}")
+        self.assertEqual((done.returncode, done.errors.count("\n")), (2, 2), done.errors)
+        self.assertIn("the same", done.errors.splitlines()[1])
+        self.assertIn("20 could not be run", done.text)
+
     def test_report(self):
         report = self.path("out.xml")
         suite = self.path("suite")

@@ -88,7 +88,7 @@ static void test_refusals(void **state)
 	refused("{\"command\":\"sessions\",\"max\":1001}", "max");
 	refused("{\"command\":\"sessions\",\"max\":\"5\"}", "max");
 	refused("{\"command\":\"sessions\",\"port\":70000}", "port");
-	refused("{\"command\":\"sessions\",\"host\":\"here\"}", "host");
+	refused("{\"command\":\"sessions\",\"host\":\"here\"}", "host: an IPv4 or IPv6 address is needed");
 	refused("{\"command\":\"sessions\",\"protocol\":\"sctp\"}", "protocol");
 	refused("{\"command\":\"sessions\",\"from\":\"x\"}", "from");
 	refused("{\"command\":\"sessions\",\"colour\":\"red\"}", "colour");

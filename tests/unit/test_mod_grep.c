@@ -190,6 +190,7 @@ static void test_bad_arguments(void **state)
 		                              { "file=/nonexistent" },
 		                              { "pattern=a", "literal=1" },
 		                              { "pattern=a", "out=" } };
+	const char *const empty[8] = { "pattern=a*" };
 	struct mh mh;
 
 	(void)state;
@@ -197,6 +198,8 @@ static void test_bad_arguments(void **state)
 		assert_true(mh_try(&mh, bad[i]) < 0);
 	assert_true(mh_try(&mh, bad[2]) < 0);
 	assert_non_null(strstr(mh.err, "pattern [: "));
+	assert_true(mh_try(&mh, empty) < 0);
+	assert_string_equal(mh.err, "pattern a*: it matches the empty text, and so everywhere");
 }
 
 int main(void)
