@@ -231,14 +231,13 @@ static void settle(struct fos_worker *w, struct fos_session *s, int side)
 				head = least_head(s, side, i);
 				fos__queue_trim(q, head);
 			}
-			if (fos__queue_first(q) && fos__queue_keep(w, q, head)) {
+			if ((fos__queue_first(q) && fos__queue_keep(w, q, head)) || fos__queue_settle(w, q)) {
 				shorten_views(s, side, i);
 				if (f->gate_off && owner && s->key.proto == IPPROTO_TCP)
 					fos__release_shut(w, s, side, s->rest[side].start + q->tail);
 				w->st.no_memory++;
 				w->batch_err = -ENOMEM;
 			}
-			fos__queue_settle(q);
 		}
 	}
 }

@@ -42,17 +42,6 @@ static struct fos__spans *spans_of(struct fos_worker *w, struct fos__queue *q)
 	return in;
 }
 
-void fos__queue_settle(struct fos__queue *q)
-{
-	struct fos__spans *in = q->in;
-
-	if (!in || in->first || in->gap_why || in->decoder_state)
-		return;
-	if (in->pooled)
-		fos__pool_give(in);
-	q->in = NULL;
-}
-
 void fos__queue_clear(struct fos__queue *q)
 {
 	fos__queue_trim(q, UINT64_MAX);
@@ -334,7 +323,8 @@ static void cut_off(struct fos_worker *w, struct fos__queue *q, struct fos_span 
 	q->tail = end;
 }
 
-/* What is in the queue was of the batch; it has to last longer. */
+/* What is in the queue was of the batch; it has to last longer. Without memory for it there is none to say what is missing
+ * either: as in add_gap(). */
 static bool keep_list(struct fos_worker *w, struct fos__queue *q)
 {
 	struct fos__spans *in;
@@ -342,12 +332,30 @@ static bool keep_list(struct fos_worker *w, struct fos__queue *q)
 	if (q->in->pooled)
 		return true;
 	in = fos__pool_take(&w->store.spans);
-	if (!in)
+	if (!in) {
+		fos__queue_trim(q, UINT64_MAX);
+		q->tail += q->in->gap_len;
+		q->in = NULL;
 		return false;
+	}
 	*in = *q->in;
 	in->pooled = true;
 	q->in = in;
 	return true;
+}
+
+int fos__queue_settle(struct fos_worker *w, struct fos__queue *q)
+{
+	struct fos__spans *in = q->in;
+
+	if (!in || in->first)
+		return 0;
+	if (in->gap_why || in->decoder_state)
+		return keep_list(w, q) ? 0 : -ENOMEM;
+	if (in->pooled)
+		fos__pool_give(in);
+	q->in = NULL;
+	return 0;
 }
 
 /* A span that lasts, in the place of `sp`. */
@@ -369,11 +377,8 @@ int fos__queue_keep(struct fos_worker *w, struct fos__queue *q, uint64_t head)
 {
 	struct fos_span *sp = q->in->last;
 
-	if (!keep_list(w, q)) { /* nor is there memory to say what is missing: as in add_gap() */
-		fos__queue_trim(q, UINT64_MAX);
-		q->in = NULL;
+	if (!keep_list(w, q))
 		return -ENOMEM;
-	}
 	while (sp->prev && !(sp->prev->flags & FOS_SPAN_KEPT))
 		sp = sp->prev;
 	for (struct fos_span *next; sp; sp = next) {

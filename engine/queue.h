@@ -122,8 +122,9 @@ static inline struct fos_span *fos__queue_first(const struct fos__queue *q)
 	return q->in ? q->in->first : NULL;
 }
 
-/* Frees `in` if there is nothing in it. */
-void fos__queue_settle(struct fos__queue *q);
+/* Frees `in` if there is nothing in it. What is there without spans, a gap, outlives its batch: 0, or -ENOMEM (then the queue's tail
+ * is behind the gap). */
+int fos__queue_settle(struct fos_worker *w, struct fos__queue *q);
 
 /* Payload in order: gives it to every level that is read. `origin`, where not NULL, is that of the piece that was held: its
  * reference is taken over. `first`: the first piece of its packet. Bytes are at level `app`. */

@@ -62,9 +62,10 @@ static void test_a_stray_rst_of_number_0(void **state)
 	er_expect("> S 1000000000; < SA 500 1000000001; > A 1000000001 501 one; < RA 501 1000000004; > R 0;"
 	          "> A 1000000014 501 held; > A 1000000004 501 tenletters; > S 4294967295; > A 0 700 new",
 	          NULL, "1> onetenlettersheld rst; 1< rst; 2> new rst", NULL);
-	er_expect("> S 1000000000; < SA 1000000500 1000000001; > A 1000000001 1000000501 one; < RA 1000000501 1000000004;"
-	          "> R 0; < R 2000000000; < S 1999999999; > S 3000000000; > S 4294967295; > A 0 2000000000 new",
-	          NULL, "1> one rst; 1< rst; 2> rst; 2< rst; 3> new rst", NULL);
+	er_expect(
+	    "> S 1000000000; < SA 1000000500 1000000001; > A 1000000001 1000000501 one; < RA 1000000501 1000000004;"
+	    "> R 0; < R 2000000000; < S 1999999999; > S 3000000000; > S 4294967295; > A 0 2000000000 new",
+	    NULL, "1> one rst; 1< rst; 2> rst; 2< rst; 3> new rst", NULL);
 }
 
 /* A SYN-ACK that acknowledges number 0 does not give a start to a direction with nothing but RSTs. */
@@ -148,7 +149,8 @@ int main(void)
 		cmocka_unit_test(test_a_cut_segment_moves_with_its_fin),
 		cmocka_unit_test(test_an_acknowledgement_tells_connections_apart),
 		cmocka_unit_test(test_a_syn_fits_before_a_keep_alive),
-		cmocka_unit_test(test_a_stray_rst_of_number_0), cmocka_unit_test(test_rsts_give_no_start),
+		cmocka_unit_test(test_a_stray_rst_of_number_0),
+		cmocka_unit_test(test_rsts_give_no_start),
 		cmocka_unit_test(test_late_bytes_come_behind_those_passed_on),
 		cmocka_unit_test(test_a_fragment_with_a_wrong_sum_is_refused),
 	};
