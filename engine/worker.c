@@ -388,7 +388,7 @@ int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t 
 
 static void close_one(struct fos_worker *w, struct fos_session *s, enum fos_end why)
 {
-	if (!s->wheel_link) /* in no wheel: given back, or closed */
+	if (!s->wheel_link)
 		return;
 	fos__use_close(w, s, fos__use_deadline(w, s) <= w->now_ns ? FOS_END_TIMEOUT : why);
 	s->wheel_link = 0;
@@ -401,6 +401,8 @@ static void close_in_order(struct fos_worker *w, struct fos_session *s, enum fos
 	struct fos_session *use[FOS_USES];
 	unsigned n = 0;
 
+	if (!s->wheel_link) /* given back, or closed: those before it are, too */
+		return;
 	for (struct fos_session *u = fos__use_older(w, s); u && n < FOS_USES; u = fos__use_older(w, u))
 		use[n++] = u;
 	while (n)

@@ -85,7 +85,6 @@ static int open_box(struct live *l)
 
 	if (rc == 0)
 		rc = mb_watch_endings();
-
 	if (rc)
 		return rc;
 	l->latency = calloc(l->box.made, sizeof(*l->latency));
