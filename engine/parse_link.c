@@ -202,7 +202,7 @@ static enum fos_verdict parse_mpls(struct fos_pkt *p, struct fos__view *v)
 		return guess;
 	if (v->at[0] >> 4 == 4 || v->at[0] >> 4 == 6)
 		verdict = parse_ip_by_version(p, &inner);
-	if (fos__verdict_is_ip(verdict) || verdict == FOS_PKT_TRUNCATED || v->depth > 0)
+	if (fos__verdict_is_ip(verdict) || (verdict == FOS_PKT_TRUNCATED && v->ext_len == 0) || v->depth > 0)
 		return verdict;
 	*p = was;
 	return parse_pseudowire(p, v, 0, &guess) ? guess : verdict;

@@ -171,6 +171,7 @@ static enum fos_verdict parse_l2tp(struct fos_pkt *p, struct fos__view *v)
 enum fos_verdict fos__parse_udp_tunnel(struct fos_pkt *p, struct fos__view *v)
 {
 	struct fos_pkt was = *p;
+	bool pieces = v->ext_len != 0; /* the second one holds no headers */
 	enum fos_verdict verdict;
 
 	if (v->depth >= FOS__DEPTH_MAX)
@@ -201,7 +202,7 @@ enum fos_verdict fos__parse_udp_tunnel(struct fos_pkt *p, struct fos__view *v)
 		verdict = was.sport == FOS__PORT_L2TP ? parse_l2tp(p, v) : parse_teredo(p, v);
 		break;
 	}
-	if (fos__verdict_is_ip(verdict) || (verdict == FOS_PKT_TRUNCATED && p->ip != was.ip))
+	if (fos__verdict_is_ip(verdict) || (verdict == FOS_PKT_TRUNCATED && p->ip != was.ip && !pieces))
 		return verdict;
 	*p = was;
 	return FOS_PKT_UDP;
