@@ -14,43 +14,13 @@
 #include <nids.h>
 
 #include "../peer_abi.h"
+#include "libnids_words.h"
 
 struct peer {
 	const struct fos_frame *v;
 	size_t n;
 	uint8_t *flat; /* all frames behind each other, or NULL where none is in two pieces */
 };
-
-static uint64_t sum, bytes;
-
-static void add(const struct half_stream *h)
-{
-	const char *p = h->data;
-	int n = h->count_new;
-	uint64_t word = 0;
-
-	bytes += (uint64_t)n;
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		sum += word;
-	}
-	word = 0;
-	memcpy(&word, p, (size_t)n);
-	sum += word;
-}
-
-static void tcp(struct tcp_stream *a, void **unused)
-{
-	(void)unused;
-	if (a->nids_state == NIDS_JUST_EST) {
-		a->client.collect = a->server.collect = 1;
-	} else if (a->nids_state == NIDS_DATA) {
-		if (a->client.count_new)
-			add(&a->client);
-		if (a->server.count_new)
-			add(&a->server);
-	}
-}
 
 /* What it has to say of packets goes to the system's log by default. */
 static void quiet(int type, int err, struct ip *iph, void *data)

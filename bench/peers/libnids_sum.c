@@ -13,36 +13,7 @@
 
 #include <nids.h>
 
-static uint64_t sum, bytes;
-
-static void add(const struct half_stream *h)
-{
-	const char *p = h->data;
-	int n = h->count_new;
-	uint64_t word = 0;
-
-	bytes += (uint64_t)n;
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		sum += word;
-	}
-	word = 0;
-	memcpy(&word, p, (size_t)n);
-	sum += word;
-}
-
-static void tcp(struct tcp_stream *a, void **unused)
-{
-	(void)unused;
-	if (a->nids_state == NIDS_JUST_EST) {
-		a->client.collect = a->server.collect = 1;
-	} else if (a->nids_state == NIDS_DATA) {
-		if (a->client.count_new)
-			add(&a->client);
-		if (a->server.count_new)
-			add(&a->server);
-	}
-}
+#include "libnids_words.h"
 
 int main(int argc, char **argv)
 {
