@@ -142,7 +142,7 @@ static int add_rules(scmp_filter_ctx ctx)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; rc == 0 && i < sizeof(families) / sizeof(families[0]); i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-		                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	/* no memory that can be run: mmap and mprotect without PROT_EXEC */
 	if (rc == 0)
 		rc =
