@@ -20,11 +20,17 @@ enum { TALKS = 4, PACKETS = 600, MS = ER_SECOND / 1000, POOLS = 8, MOST = 1 << 1
 static bool none_left;
 static uint64_t lost; /* packets */
 
-/* In the place of the library's. */
+/* In the place of the library's; the thread sanitizer, which has one of its own, keeps that. */
+#if defined(__SANITIZE_THREAD__)
+static const bool can_fail = false;
+#else
+static const bool can_fail = true;
+
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return none_left ? MAP_FAILED : (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
 }
+#endif
 
 /* ---- all that a pool has, in the test's hands ---------------------------------------------------------------------- */
 
@@ -222,6 +228,8 @@ static void test_loses_no_more(void **state)
 	struct hoard h[POOLS] = { { 0 } };
 
 	(void)state;
+	if (!can_fail)
+		skip();
 	for (int i = 0; i < POOLS; i++) {
 		h[i].e = malloc(MOST * sizeof(*h[i].e));
 		assert_non_null(h[i].e);
