@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AHEAD = 12 }; /* records in a row are often of one size: the header so many ahead is likely to lie there */
-
 enum { FILE_HEADER = 24, RECORD_HEADER = 16, KUZNETZOV_HEADER = 24 };
 
 #define MAGIC_US        0xa1b2c3d4u
@@ -107,7 +105,7 @@ static uint32_t pcap_run(struct pcap *c, struct fos_batch *b)
 		memcpy(h, at, sizeof h);
 		if (h[2] > caplen_max || h[2] > (size_t)(end - at) - RECORD_HEADER || h[1] * unit >= 1000000000)
 			break;
-		__builtin_prefetch(at + (size_t)(RECORD_HEADER + h[2]) * AHEAD);
+		fos__tracefile_fetch(at, RECORD_HEADER + h[2]);
 		*f = (struct fos_frame){ .data = at + RECORD_HEADER,
 			                 .ts_ns = h[0] * UINT64_C(1000000000) + h[1] * unit,
 			                 .num = ++num,
@@ -130,9 +128,11 @@ static uint32_t pcap_run(struct pcap *c, struct fos_batch *b)
 static int pcap_rx(struct fos_port *p, struct fos_batch *b)
 {
 	struct pcap *c = (struct pcap *)p;
-	uint32_t n =
-	    c->t.swap || c->t.status || c->version_minor < 4 || c->record_header != RECORD_HEADER ? 0 : pcap_run(c, b);
+	uint32_t n = 0;
 
+	fos__tracefile_map(&c->t);
+	if (!c->t.swap && !c->t.status && c->version_minor >= 4 && c->record_header == RECORD_HEADER)
+		n = pcap_run(c, b);
 	while (n < FOS_BATCH_MAX && pcap_next(c, &b->pkt[n].f))
 		n++;
 	return fos__tracefile_batch(&c->t, b, n);

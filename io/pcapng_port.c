@@ -246,6 +246,7 @@ static bool pcapng_next(struct pcapng *g, struct fos_frame *f)
 			return fos__tracefile_end(t);
 		if (!block_at(g, &b))
 			break;
+		fos__tracefile_fetch(b.body, b.len);
 		if (b.type == BLOCK_SHB)
 			ok = take_shb(g, &b);
 		else if (b.type == BLOCK_IDB)
@@ -272,6 +273,7 @@ static int pcapng_rx(struct fos_port *p, struct fos_batch *b)
 	struct pcapng *g = (struct pcapng *)p;
 	uint32_t n = 0;
 
+	fos__tracefile_map(&g->t);
 	while (n < FOS_BATCH_MAX && pcapng_next(g, &b->pkt[n].f))
 		n++;
 	return fos__tracefile_batch(&g->t, b, n);

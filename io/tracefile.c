@@ -8,12 +8,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 int fos__tracefile_init(struct fos__tracefile *t, const struct fos_port_ops *ops, const char *path)
 {
 	*t = (struct fos__tracefile){ .port.ops = ops, .map.fd = -1 };
 	t->path = strdup(strcmp(path, "-") ? path : "standard input");
 	return t->path ? 0 : -ENOMEM;
+}
+
+void fos__tracefile_map_more(struct fos__tracefile *t)
+{
+	uint64_t left = t->map.len - t->mapped, n = left < FOS__MAP_AHEAD ? left : FOS__MAP_AHEAD;
+
+	if (n) /* advice: where the kernel does not know it, faults do it */
+		(void)madvise((void *)(uintptr_t)(t->map.base + t->mapped), n, MADV_POPULATE_READ);
+	t->mapped += n;
 }
 
 bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *fmt, ...)
