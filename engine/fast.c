@@ -136,7 +136,7 @@ struct fos_session *fos__place_session(const struct fos_worker *w, const struct 
 }
 
 /* The newest use that stands first under the packet's hash, most likely its own. */
-static void look_up(struct fos_worker *w, const struct fos_batch *b)
+static FOS__FETCHES void look_up(struct fos_worker *w, const struct fos_batch *b)
 {
 	struct fos__place *at = w->place;
 
@@ -339,9 +339,33 @@ static void place_fetched(struct fos_worker *w, struct fos_batch *b)
 	}
 }
 
+/* What sessions hold above a hole lies three references away: each is made for all of the batch before the next. */
+static FOS__FETCHES void fetch_held(const struct fos_worker *w, const struct fos_batch *b)
+{
+	const struct fos_session *s[FOS_BATCH_MAX];
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct fos_session *x = w->place[i].likely;
+
+		if (!x || !((x->half[0].flags | x->half[1].flags) & FOS_HALF_HOLDS))
+			continue;
+		__builtin_prefetch(&x->trouble);
+		s[n++] = x;
+	}
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(s[i]->trouble);
+	for (unsigned i = 0; i < n; i++)
+		for (int side = 0; side < 2; side++)
+			if (s[i]->half[side].flags & FOS_HALF_HOLDS)
+				fos__held_prefetch(s[i]->trouble->held[side]);
+}
+
 void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 {
 	look_up(w, b);
+	if (w->store.held.chunks > w->store.held.empty)
+		fetch_held(w, b);
 	if (w->store.inner.chunks > w->store.inner.empty || w->clock_ns) {
 		place_fetched(w, b);
 		return;

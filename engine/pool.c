@@ -7,6 +7,8 @@
 
 #include <sys/mman.h>
 
+#include "fetch.h"
+
 /* The address sanitizer is told what is taken. */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -25,9 +27,10 @@ void __asan_unpoison_memory_region(const volatile void *at, size_t len);
 
 enum {
 	CHUNK = 2 << 20,
-	HEAD = 64, /* bytes before the first element */
-	SPARE = 8, /* chunks that stay though they are empty */
-	SMALL = 1, /* a pool with no more chunks than this wants no huge pages */
+	HEAD = 64,  /* bytes before the first element */
+	SPARE = 8,  /* chunks that stay though they are empty */
+	SMALL = 1,  /* a pool with no more chunks than this wants no huge pages */
+	NEAR = 192, /* bytes of the element to be taken next that are fetched */
 };
 
 struct fos__pool_chunk {
@@ -111,6 +114,13 @@ void fos__pool_free(struct fos__pool *p)
 	}
 }
 
+/* It is taken next, and to find out which one comes after it has to be read. */
+static FOS__FETCHES void fetch_next(const struct fos__pool *p, const void *e)
+{
+	for (uint32_t at = 0; at < p->size && at < NEAR; at += 64)
+		__builtin_prefetch((const char *)e + at, 1);
+}
+
 void *fos__pool_take(struct fos__pool *p)
 {
 	struct fos__pool_chunk *c = p->open ? p->open : grow(p);
@@ -121,6 +131,7 @@ void *fos__pool_take(struct fos__pool *p)
 
 	if (e) {
 		c->free = *(void **)e;
+		fetch_next(p, c->free);
 	} else {
 		e = (uint8_t *)c + c->fresh;
 		c->fresh += p->size;

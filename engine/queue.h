@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fetch.h"
 #include "flow.h"
 #include "origin.h"
 #include "session.h"
@@ -105,7 +106,7 @@ static inline struct fos__queue *fos__view_queue(const struct fos_stream *v)
 
 /* Lets the bytes of a span that a module will soon read come into the cache. They may lie anywhere, so the hardware does not
  * expect them. */
-static inline void fos__span_fetch(const uint8_t *data, uint32_t len)
+static FOS__FETCHES void fos__span_fetch(const uint8_t *data, uint32_t len)
 {
 	uint32_t most = len < FOS_SPAN_FETCH ? len : FOS_SPAN_FETCH;
 

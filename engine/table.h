@@ -17,6 +17,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "fetch.h"
+
 enum { FOS_TABLE_SLOTS = 7 };
 
 struct fos__bucket {
@@ -50,7 +52,7 @@ void fos__table_free(struct fos__table *t);
 void fos__table_clear(struct fos__table *t); /* takes everything out */
 
 /* Loads the cache line that a look-up of `hash` begins with. */
-static inline void fos__table_prefetch(const struct fos__table *t, uint32_t hash)
+static FOS__FETCHES void fos__table_prefetch(const struct fos__table *t, uint32_t hash)
 {
 	__builtin_prefetch(&t->now.bucket[hash & t->now.mask]);
 	if (__builtin_expect(t->old.bucket != NULL, 0))

@@ -231,6 +231,19 @@ class Checks(unittest.TestCase):
     def test_text_no_top_comment(self):
         self.text_finds("engine/bad.c", "/* SPDX-License-Identifier: MIT\n */\n", r"does not say `bad\.c:")
 
+    # fetch
+
+    FETCH = "static %svoid fetch(const void *p)\n{\n  __builtin_prefetch(p);\n}\n"
+
+    def test_fetch_good(self):
+        self.put("engine/fine.c", c_file("fine.c", self.FETCH % "FOS__FETCHES "))
+        self.put("engine/other.c", c_file("other.c", self.FETCH.replace("void fetch", "int fetch") % ""))
+        self.passes("fetch.py")
+
+    def test_fetch_without_inline(self):
+        self.put("engine/bad.c", c_file("bad.c", self.FETCH % "inline "))
+        self.finds("fetch.py", r"bad\.c:5: fetch\(\) returns nothing")
+
     # format
 
     def test_format_good(self):
