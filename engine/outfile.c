@@ -19,7 +19,8 @@
 
 enum { BUFFER = 1 << 20, TRIES = 100, OPEN_MAX_NOTED = 256 };
 
-/* Names of temporary files that are there now, for fos_outfile_cleanup(). One beyond the last place is not noted. */
+/* Names of temporary files that are there now, or in the next moment, for fos_outfile_cleanup(). One beyond the last
+ * place is not noted. */
 static char *_Atomic noted[OPEN_MAX_NOTED];
 
 static void swap_noted(char *from, char *to)
@@ -62,7 +63,7 @@ struct fos_outfile {
 static void outfile_free(struct fos_outfile *o)
 {
 	if (o->temp)
-		swap_noted(o->temp, NULL);
+		fos_outfile_forget(o->temp);
 	free(o->buffer);
 	free(o->target);
 	free(o->temp);
@@ -86,33 +87,45 @@ static int temp_name(const char *target, char *buf)
 	return 0;
 }
 
+/* Creates the file `name` where nothing has that name. It is noted first, as a signal may come as soon as it is there, and
+ * not where the name is taken: what has it is somebody else's. Returns its fd; keeps a copy of the name in `o` then. */
+static int create_temp(struct fos_outfile *o, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	if (!lstat(name, &st))
+		return -EEXIST;
+	o->temp = strdup(name);
+	if (!o->temp)
+		return -ENOMEM;
+	fos_outfile_note(o->temp);
+	fd = open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		return fd;
+	fd = -errno;
+	fos_outfile_forget(o->temp);
+	free(o->temp);
+	o->temp = NULL;
+	return fd;
+}
+
 /* Creates a temporary file with the permissions that the target has or would get. Returns its fd. */
 static int open_temp(struct fos_outfile *o, const struct stat *existing)
 {
 	char name[PATH_MAX];
-	int ret, fd = -1;
+	int ret, fd = -EEXIST;
 
 	if (existing && access(o->target, W_OK))
 		return -errno;
-	for (int i = 0; fd < 0 && i < TRIES; i++) {
+	for (int i = 0; fd == -EEXIST && i < TRIES; i++) {
 		ret = temp_name(o->target, name);
 		if (ret)
 			return ret;
-		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (fd < 0 && errno != EEXIST)
-			return -errno;
+		fd = create_temp(o, name);
 	}
-	if (fd < 0)
-		return -EEXIST;
-	if (existing)
+	if (fd >= 0 && existing)
 		(void)fchmod(fd, existing->st_mode & 0777);
-	o->temp = strdup(name);
-	if (!o->temp) {
-		unlink(name);
-		close(fd);
-		return -ENOMEM;
-	}
-	swap_noted(NULL, o->temp);
 	return fd;
 }
 

@@ -89,12 +89,14 @@ static int outfile_sink_create(struct outfile_sink *s)
 			s->temp = NULL;
 			return -ENOMEM;
 		}
-		s->fd = open(s->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (s->fd >= 0) {
+		/* Noted first, as a signal may come as soon as the file is there, but not what is somebody else's. */
+		if (lstat(s->temp, &st) != 0)
 			fos_outfile_note(s->temp);
+		s->fd = open(s->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (s->fd >= 0)
 			return 0;
-		}
-		fd = -errno; /* nothing was made that could be removed */
+		fd = -errno;                 /* nothing was made that could be removed */
+		fos_outfile_forget(s->temp); /* of a name that was not noted: nothing */
 		free(s->temp);
 		s->temp = NULL;
 		return fd;

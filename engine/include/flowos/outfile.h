@@ -32,8 +32,9 @@ int fos_outfile_commit(struct fos_outfile *o);
 /* Forgets what was written and frees o; what went out directly is gone. NULL: nothing happens. */
 void fos_outfile_abort(struct fos_outfile *o);
 
-/* Says that `name` is a temporary file of the caller's own, which fos_outfile_cleanup() is to remove as well; and that it is none
- * any longer. The string is the caller's and lasts from the one call to the other, which is told by the same pointer. Any thread. */
+/* Says that `name` is a temporary file of the caller's own, there or to be created next, which fos_outfile_cleanup() is to remove
+ * as well; and that it is none any longer. The string is the caller's and lasts from the one call to the other, which is told by
+ * the same pointer. Any thread. */
 void fos_outfile_note(char *name);
 void fos_outfile_forget(char *name);
 
