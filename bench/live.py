@@ -60,7 +60,12 @@ class Traffic:
         return done.stdout
 
     def iperf3(self, chain):
-        said = json.loads(self.client(chain, "iperf3", "-c", chain.SERVER[0], "-P", self.size, "-t", self.seconds, "-J"))
+        said, late = {"error": "busy"}, time.monotonic() + 30
+        while "busy" in said.get("error", "") and time.monotonic() < late: # with the end of the one before
+            said = json.loads(self.client(chain, "iperf3", "-c", chain.SERVER[0], "-P", self.size, "-t", self.seconds, "-J",
+                                          status=(0, 1)))
+        if "error" in said:
+            raise RuntimeError(f"iperf3: {said['error']}")
         end = said["end"]
         return {"gbps": end["sum_received"]["bits_per_second"] / 1e9, "bytes": end["sum_received"]["bytes"],
                 "retransmits": end["sum_sent"].get("retransmits")}
@@ -81,14 +86,17 @@ class Traffic:
         return self.wrk(chain, "https")
 
     def curl(self, chain):
-        """As many connections as sessions, each for one file; up to 100 at once."""
+        """As many connections as sessions, each for one file; up to 100 at once; again and again until the time is over."""
         begin = time.monotonic()
-        done = self.client(chain, "curl", "-q", "--no-progress-meter", "-f", "-H", "Connection: close", "-m", "60", "--parallel",
-                           "--parallel-max", "100", "-o", "/dev/null", "-w", "%{size_download}\\n",
-                           f"http://{chain.SERVER[0]}/64k?[1-{self.size}]")
-        seconds = time.monotonic() - begin
-        size = sum(map(int, done.split()))
-        return {"gbps": size * 8e-9 / seconds, "bytes": size, "requests_per_second": self.size / seconds}
+        size = count = seconds = 0
+        while seconds < self.seconds:
+            done = self.client(chain, "curl", "-q", "--no-progress-meter", "-f", "-H", "Connection: close", "-m", "60",
+                               "--parallel", "--parallel-max", "100", "-o", "/dev/null", "-w", "%{size_download}\\n",
+                               f"http://{chain.SERVER[0]}/64k?[1-{self.size}]")
+            size += sum(map(int, done.split()))
+            count += self.size
+            seconds = time.monotonic() - begin
+        return {"gbps": size * 8e-9 / seconds, "bytes": size, "requests_per_second": count / seconds}
 
     def ping(self, chain):
         late = live_net.round_trips(chain, self.size)
@@ -140,8 +148,11 @@ class Box:
             self.found = {"drops": sum(map(int, re.findall(r" drops=(\d+)", self.process.stdout.read())))}
             self.process.stdout.close()
         else:
+            said = self.process.stderr.read()
             self.process.stderr.close()
-            if status == 0:
+            if status:
+                self.found = {"error": f"flowos ended with status {status}: {said.strip()[-200:]}"}
+            else:
                 with open(self.json, encoding="utf-8") as text:
                     result = json.load(text)
                 self.found = {"drops": sum(port["drops"] for port in result["ports"]), "gaps": result["engine"]["gaps"],
@@ -214,7 +225,7 @@ def rounds(chain, options, boxes, out):
                 line = {"round": number_, "box": kind, "offloads": offloads, "traffic": traffic.kind, "size": traffic.size}
                 try:
                     line.update(measure(traffic, kind, chain, options))
-                except (RuntimeError, subprocess.TimeoutExpired, OSError, AttributeError, ValueError) as error:
+                except (RuntimeError, subprocess.TimeoutExpired, OSError, AttributeError, KeyError, ValueError) as error:
                     line["error"] = str(error)
                 done += 1
                 out.write(json.dumps(line) + "\n")

@@ -25,7 +25,7 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def until(what, seconds=20):
+def until(what, seconds=60):
     """Waits until what() is true, and returns that."""
     late = time.monotonic() + seconds
     while True:
@@ -233,13 +233,15 @@ sys.exit(1)
 PING = """
 import socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(1)
+s.settimeout(5)
 s.connect((sys.argv[1], 7777))
-for _ in range(int(sys.argv[2])):
+for number in range(int(sys.argv[2])):
+    said = b"%064d" % number
     begin = time.perf_counter_ns()
-    s.send(b"x" * 64)
+    s.send(said)
     try:
-        s.recv(100)
+        while s.recv(100) != said:
+            pass
     except TimeoutError:
         continue
     print((time.perf_counter_ns() - begin) / 1000)

@@ -37,7 +37,7 @@ class Script(common.Case):
     def test_measures(self):
         one = self.start("--rounds", "1", "--seconds", "1", "--streams", "2", "--sessions", "5", "--pings", "20", "--offloads", "on",
                          "--boxes", "bridge,forwarder,tap")
-        self.assertEqual(one.wait(150), 0, self.read(self.log))
+        self.assertEqual(one.wait(600), 0, self.read(self.log))
         head, *lines = self.lines()
         self.assertEqual(head["live"], 1)
         self.assertEqual({line["box"] for line in lines}, {"bridge", "forwarder", "tap"})
@@ -45,10 +45,11 @@ class Script(common.Case):
         for line in lines:
             self.assertNotIn("error", line)
             if line["traffic"] == "ping":
-                self.assertLess(line["latency_us"]["p50"], 1e5)
+                self.assertGreater(line["latency_us"]["p50"], 1)
+                self.assertLess(line["latency_us"]["p50"], 1e6)
                 self.assertEqual(line["lost"], 0)
             else:
-                self.assertGreater(line["gbps"], 0.001)
+                self.assertGreater(line["gbps"], 0)
                 self.assertGreater(line["busy_seconds_per_gbit"], 0)
             if line["box"] == "tap":
                 self.assertGreater(line["sessions"], 0)
@@ -61,31 +62,31 @@ class Script(common.Case):
     def test_interrupted(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             one = self.start("--quick", "--boxes", "tap", "--traffic", "iperf3")
-            self.assertTrue(until(lambda: b"live.py: 1/" in self.read(self.log), 60), self.read(self.log))
+            self.assertTrue(until(lambda: b"live.py: 1/" in self.read(self.log), 200), self.read(self.log))
             self.assertEqual(len(self.mine(one)[0]), 3)
             one.send_signal(number)
-            self.assertEqual(one.wait(60), 1, self.read(self.log))
+            self.assertEqual(one.wait(200), 1, self.read(self.log))
             self.assertEqual(self.mine(one), ([], []))
             self.assertGreaterEqual(len(self.lines()), 2)
 
     def test_killed(self):
         """Programs end with it, and the next one takes its namespaces down."""
         one = self.start("--quick", "--boxes", "bridge", "--traffic", "iperf3")
-        self.assertTrue(until(lambda: b"live.py: 1/" in self.read(self.log), 60))
+        self.assertTrue(until(lambda: b"live.py: 1/" in self.read(self.log), 200))
         spaces, children = self.mine(one)
         self.assertGreaterEqual(len(children), 3)
         one.kill()
         one.wait()
         self.assertTrue(until(lambda: not any(alive(pid) for pid in children)))
         two = self.start("--pings", "5", "--rounds", "1", "--boxes", "bridge", "--traffic", "ping")
-        self.assertEqual(two.wait(60), 0, self.read(self.log))
+        self.assertEqual(two.wait(200), 0, self.read(self.log))
         self.assertEqual(len(spaces), 3)
         self.assertEqual(self.mine(one)[0], [])
 
     def test_gate(self):
         """What cannot be had is said and left out."""
         one = self.start("--boxes", "bridge,gate", "--traffic", "ping", "--pings", "5", "--rounds", "1", "--offloads", "on")
-        self.assertEqual(one.wait(60), 0, self.read(self.log))
+        self.assertEqual(one.wait(200), 0, self.read(self.log))
         self.assertTrue(b"gate is left out" in self.read(self.log) or any(line.get("box") == "gate" for line in self.lines()))
 
 

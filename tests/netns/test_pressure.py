@@ -44,22 +44,44 @@ class Overload(Pressure):
             out.write(self.data)
         self.net.web(self.folder, self.site)
 
+    def curl(self, out):
+        return ("client", "curl", "-q", "-sS", "-f", "-m", "300", "-o", out, f"http://{Chain.SERVER[0]}:{HTTP}/big")
+
     def get(self):
-        self.net.command("client", "curl", "-q", "-sS", "-f", "-m", "60", "-o", self.path("got"), f"http://{Chain.SERVER[0]}:{HTTP}/big")
+        self.net.command(*self.curl(self.path("got")))
         self.assertEqual(self.read(self.path("got")), self.data)
 
-    def stumble(self, box, count, still):
-        """So many transfers at once, while the box stands still again and again; all are whole."""
-        many = [self.net.start("client", "curl", "-q", "-sS", "-f", "-m", "60", "-o", self.path(f"got{i}"),
-                               f"http://{Chain.SERVER[0]}:{HTTP}/big") for i in range(count)]
-        while any(one.poll() is None for one in many):
-            box.process.send_signal(signal.SIGSTOP)
-            time.sleep(still)
-            box.process.send_signal(signal.SIGCONT)
+    def stumble(self, box, count, still, times):
+        """So many transfers at once, while the box stands still again and again; all are whole. still() is how long. On
+        a slow machine, or where much is lost, it stands still no more after so many times: transfers have to end."""
+        many = [self.net.start(*self.curl(self.path(f"got{i}"))) for i in range(count)]
+
+        def alive():
+            return any(one.poll() is None for one in many)
+
+        while alive():
+            if times > 0:
+                box.process.send_signal(signal.SIGSTOP)
+                still(alive)
+                box.process.send_signal(signal.SIGCONT)
+            times -= 1
             time.sleep(0.03)
         self.assertEqual([one.returncode for one in many], [0] * count)
         for i in range(count):
             self.assertEqual(self.read(self.path(f"got{i}")), self.data)
+
+    def until_lost(self, box, stumble, lost):
+        """Again and again, since how fast transfers are is the machine's."""
+        for _ in range(12):
+            stumble()
+            if lost(box.ctl("stats")):
+                return
+        self.skipTest(f"nothing is lost here: {box.ctl('stats')['ports']}")
+
+    def came(self):
+        """Packets that came to the onlooker's interface."""
+        path = "/sys/class/net/right/statistics/rx_packets"
+        return int(self.net.command("box", "cat", path, capture_output=True).stdout)
 
     def test_onlooker(self):
         """What goes past an onlooker is never sent again: streams get gaps, which are said, and every other byte is
@@ -68,21 +90,36 @@ class Overload(Pressure):
         self.net.bridge("box", "left", "right")
         folder = self.path("dump")
         box = net.Box(self.net, self.folder, "--in", "right", "--ring-bytes", "16M", "--stage", f"dump:dir={folder}")
-        for _ in range(2):
-            self.stumble(box, 6, 0.15)
-        lost = box.ctl("stats")["ports"][0]["drops"]
-        self.assertGreater(lost, 0)
-        time.sleep(0.5)
+        before = -sum(self.counted(box)) # what it had counted, and then what had come: never too few
+        before += self.came()
+
+        def still(alive): # as much as the ring has room for goes past, and some more, and so it overflows
+            full = self.came() + (16 << 20) // 1514
+            until(lambda: self.came() > full or not alive(), 60)
+
+        def caught_up():
+            self.assertTrue(until(lambda: before + sum(self.counted(box)) >= self.came()), (before, self.counted(box)))
+
+        self.until_lost(box, lambda: self.stumble(box, 6, still, 100), lambda stats: stats["ports"][0]["drops"]
+                        and stats["engine"]["held_segments"])
+        caught_up()
+        lost = self.counted(box)[1]
         for _ in range(3):
             self.get() # which all fits into the ring
+            caught_up()
         status, result = box.end()
         self.assertEqual(status, 0, box.said())
         port, engine = result["ports"][0], result["engine"]
         print(f"kernel drops {port['drops']}, gaps {engine['gaps']} of {engine['gap_bytes']} bytes")
-        self.assertGreaterEqual(port["drops"], lost)
+        self.assertEqual(port["drops"], lost)
         self.assertGreater(engine["gaps"], 0)
         self.bytes_are_right(folder)
         self.assertIn("lost in the ring %d" % port["drops"], self.read(self.path("box.out")).decode())
+
+    def counted(self, box):
+        """What the box received, and what it lost."""
+        port = box.ctl("stats")["ports"][0]
+        return port["rx_packets"], port["drops"]
 
     def bytes_are_right(self, folder):
         """Each stream is the response but for its gaps; the last three, at least, are whole."""
@@ -98,9 +135,16 @@ class Overload(Pressure):
         sizes = {len(data) for data in whole}
         self.assertEqual(len(sizes), 1)
         for name, data in served.items():
-            want, at, full = bytearray(), 0, data[:head] + self.data
-            if min(gaps.get(name, [(head, 0)]))[0] < head: # which bytes those were nobody knows
+            first = min(gaps.get(name, [(len(data), 0)]))
+            if data.startswith(b"HTTP/") and first[0] >= head or first[0] == 0 and first[1] >= head:
+                full = data[:head] + self.data
+            elif data.startswith(b"HTTP/") or first[0] == 0: # which bytes of the head those were nobody knows
                 continue
+            else: # the handshake was lost, and where it begins nobody could say
+                start = self.data.find(data[:first[0]])
+                self.assertGreaterEqual(start, 0, name)
+                full = self.data[start:]
+            want, at = bytearray(), 0
             for offset, length in sorted(gaps.get(name, [])):
                 want += full[at:offset]
                 at = offset + length
@@ -110,14 +154,13 @@ class Overload(Pressure):
     def test_forwarder(self):
         """What a forwarder loses TCP sends again: files are whole, with drops that are counted, and without a gap."""
         box = net.Box(self.net, self.folder, "-i", "left,right", "--ring-bytes", "128k", "--stage", "count")
-        self.stumble(box, 8, 0.03)
-        drops = sum(port["drops"] for port in box.ctl("stats")["ports"])
+        self.until_lost(box, lambda: self.stumble(box, 8, lambda _: time.sleep(0.03), 40),
+                        lambda stats: sum(port["drops"] for port in stats["ports"]))
         self.get()
         status, result = box.end()
         self.assertEqual(status, 0, box.said())
-        self.assertGreater(drops, 0)
         self.assertEqual(result["engine"]["gaps"], 0)
-        print(f"kernel drops {drops}, files whole")
+        print(f"kernel drops {sum(port['drops'] for port in result['ports'])}, files whole")
 
 
 class Latency(Pressure):
