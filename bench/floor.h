@@ -149,6 +149,23 @@ static inline const uint8_t *bench_floor_payload(const uint8_t *p, size_t len, c
 	return ext ? ext : p + (headers < len ? headers : len);
 }
 
+/* The flow of such a packet, whose TCP header is at `tcp`. *second: it comes from the end that is greater. */
+static inline __attribute__((always_inline)) struct bench_floor_key bench_floor_key_of(const uint8_t *p,
+                                                                                       const uint8_t *tcp, bool *second)
+{
+	uint32_t from, to;
+	uint16_t ports[2];
+
+	memcpy(&from, p + 26, 4);
+	memcpy(&to, p + 30, 4);
+	memcpy(ports, tcp, 4);
+
+	uint64_t a = (uint64_t)from << 16 | ports[0], b = (uint64_t)to << 16 | ports[1];
+
+	*second = a >= b;
+	return (struct bench_floor_key){ (a < b ? a : b) | (uint64_t)1 << 48, a < b ? b : a };
+}
+
 /* One packet, in the pieces of bench_floor_payload(). The mode is a constant where this is called, and what it does not
  * need is left out. */
 static inline __attribute__((always_inline)) void bench_floor_packet(struct bench_floor *f, enum bench_floor_mode mode,
@@ -157,8 +174,7 @@ static inline __attribute__((always_inline)) void bench_floor_packet(struct benc
 {
 	size_t payload;
 	const uint8_t *data = bench_floor_payload(p, len, ext, ext_len, &payload);
-	uint32_t from, to;
-	uint16_t ports[2];
+	bool second;
 
 	f->packets++;
 	if (!data) {
@@ -170,16 +186,10 @@ static inline __attribute__((always_inline)) void bench_floor_packet(struct benc
 		return;
 	}
 	f->payload_bytes += payload;
-	memcpy(&from, p + 26, 4);
-	memcpy(&to, p + 30, 4);
-	memcpy(ports, p + 14 + (size_t)(p[14] & 15) * 4, 4);
 
-	uint64_t a = (uint64_t)from << 16 | ports[0], b = (uint64_t)to << 16 | ports[1];
-	struct bench_floor_key key = { a < b ? a : b, a < b ? b : a };
-	uint64_t hash;
+	struct bench_floor_key key = bench_floor_key_of(p, p + 14 + (size_t)(p[14] & 15) * 4, &second);
+	uint64_t hash = bench_floor_hash(&key);
 
-	key.low |= (uint64_t)1 << 48;
-	hash = bench_floor_hash(&key);
 	if (mode == BENCH_FLOOR_HASH) {
 		f->mix += hash;
 		return;

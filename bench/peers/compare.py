@@ -149,6 +149,8 @@ def one_trace(folder, name, args):
     if base != "floor":  # held against the engine's own time for another trace
         traces.make(folder, base)
         commands["flowos " + base] = programs(args.bin, [], os.path.join(folder, base + ".pcap"), 0, False)["flowos"]
+    if facts["base"]:
+        commands["order"] = [commands["floor"][0], "order", *commands["floor"][2:]]
     samples, failed = measure(commands, args.runs, args.seed)
     if "flowos" in failed or "floor" in failed:
         sys.exit(f"compare.py: {name}: {failed}")
@@ -171,14 +173,15 @@ def one_trace(folder, name, args):
     return line
 
 
-HEAD = ("trace", "floor s", "flowos s", "best peer s", "ratio", "95 %", "CPU", "target", "", "RSS MiB", "anon MiB", "streams")
+HEAD = ("trace", "floor s", "in order s", "flowos s", "best peer s", "ratio", "95 %", "CPU", "target", "", "RSS MiB", "anon MiB", "streams")
 
 
 def row(line):
     p, t = line["programs"], line["target"]
     peers = [(r["wall_median"], n, r["wrong"]) for n, r in p.items() if n in ("libnids", "gopacket")]
     best = min(peers) if peers else None
-    return (line["trace"], f"{p['floor']['wall_median']:.3f}", f"{p['flowos']['wall_median']:.3f}",
+    order = f"{p['order']['wall_median']:.3f}" if "order" in p else "-"
+    return (line["trace"], f"{p['floor']['wall_median']:.3f}", order, f"{p['flowos']['wall_median']:.3f}",
             f"{best[0]:.3f} {best[1]}{' (wrong)' if best[2] else ''}" if best else "-",
             f"{t['ratio']:.2f}" + ("" if t["beside"] == "floor" else f" x {t['beside']}"),
             f"{t['ci95'][0]:.2f}-{t['ci95'][1]:.2f}", f"{t['cpu_ratio']:.2f}", f"{t['at_most']:.2f}", "met" if t["met"] else "MISSED",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * floor.c: the program peer-floor: a trace file is mapped and its packets walked once, doing as little with them as
- * ../floor.h says; its time from start to exit is what an engine's is held against. Reads plain pcap, of either byte
+ * ../floor.h says, or floor_order.h; its time from start to exit is what an engine's is held against. Reads plain pcap, of either byte
  * order of its times but this machine's own of its lengths.
  *
- * usage: peer-floor headers|hash|table|sum FILE.pcap [SESSIONS]
+ * usage: peer-floor headers|hash|table|sum|order FILE.pcap [SESSIONS]
  *
  * Prints one line. The file is mapped plainly: asked to map all of it at once (MAP_POPULATE), in sequence or in huge pages,
  * Linux 6.18 takes as long or longer over a file in its page cache.
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../floor.h"
+#include "floor_order.h"
 
 enum { PCAP_HEADER = 24, RECORD_HEADER = 16, ETHERNET_LINK = 1 };
 
@@ -53,21 +54,48 @@ static int check_header(const struct map *m)
 	return (magic == 0xa1b2c3d4 || magic == 0xa1b23c4d) && link == ETHERNET_LINK ? 0 : -EINVAL;
 }
 
+/* The next frame and its length; NULL: there is none. */
+static inline const uint8_t *next_frame(const struct map *m, size_t *at, uint32_t *len)
+{
+	const uint8_t *frame;
+
+	if (m->len - *at < RECORD_HEADER)
+		return NULL;
+	memcpy(len, m->data + *at + 8, 4);
+	*at += RECORD_HEADER;
+	if (*len > m->len - *at)
+		return NULL;
+	frame = m->data + *at;
+	*at += *len;
+	return frame;
+}
+
 static inline __attribute__((always_inline)) void walk(struct bench_floor *f, const struct map *m,
                                                        enum bench_floor_mode mode)
 {
 	size_t at = PCAP_HEADER;
+	const uint8_t *frame;
 	uint32_t len;
 
-	while (m->len - at >= RECORD_HEADER) {
-		memcpy(&len, m->data + at + 8, 4);
-		at += RECORD_HEADER;
-		if (len > m->len - at)
-			break;
-		bench_floor_packet(f, mode, m->data + at, len, NULL, 0);
-		at += len;
-	}
+	while ((frame = next_frame(m, &at, &len)))
+		bench_floor_packet(f, mode, frame, len, NULL, 0);
 	bench_floor_flush(f);
+}
+
+static int walk_in_order(struct bench_floor *f, const struct map *m)
+{
+	struct floor_order o;
+	size_t at = PCAP_HEADER;
+	const uint8_t *frame;
+	uint32_t len;
+	int rc = floor_order_init(&o, f);
+
+	if (rc)
+		return rc;
+	while ((frame = next_frame(m, &at, &len)))
+		floor_order_packet(&o, frame, len);
+	floor_order_end(&o);
+	return o.no_memory ? -ENOMEM : 0;
 }
 
 static int run(struct bench_floor *f, const struct map *m, const char *mode)
@@ -80,6 +108,8 @@ static int run(struct bench_floor *f, const struct map *m, const char *mode)
 		walk(f, m, BENCH_FLOOR_TABLE);
 	else if (strcmp(mode, "sum") == 0)
 		walk(f, m, BENCH_FLOOR_SUM);
+	else if (strcmp(mode, "order") == 0)
+		return walk_in_order(f, m);
 	else
 		return -EINVAL;
 	return 0;
@@ -93,7 +123,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	if (argc < 3 || argc > 4) {
-		fprintf(stderr, "usage: peer-floor headers|hash|table|sum FILE.pcap [SESSIONS]\n");
+		fprintf(stderr, "usage: peer-floor headers|hash|table|sum|order FILE.pcap [SESSIONS]\n");
 		return 2;
 	}
 	rc = map_file(argv[2], &m);

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Prefetching: a function that returns nothing and calls __builtin_prefetch() is always inlined (FOS__FETCHES).
+"""Prefetching: a function that returns nothing and does nothing but prefetch is always inlined (FOS__FETCHES).
 
-GCC 12 takes one that does nothing else for a function without effect and drops the calls to it, without a word."""
+GCC 12 takes it for a function without effect and drops the calls to it, without a word. What does more than that shows by
+what it writes through a pointer, or by a call of a function whose name does not say that it fetches."""
 
 import re
 import sys
@@ -10,6 +11,7 @@ import sys
 import budget
 import source
 
+EFFECT = re.compile(r"(->|\*)\s*\w+\s*[-+*/|&^]?=[^=]|\b(?!\w*fetch)(?!(if|for|while|sizeof|switch|return|__builtin_expect|FOS__(UN)?LIKELY)\b)\w+\s*\(")
 INLINED = re.compile(r"\bFOS__FETCHES\b|\balways_inline\b")
 
 
@@ -23,7 +25,7 @@ def main():
         for line, function, length, _ in budget.functions(text) if lines else ():
             body = "\n".join(lines[line - 1:line - 1 + length])
             head = body[:body.find("{")]
-            if "__builtin_prefetch" not in body or not re.search(r"\bstatic\b[^(]*\bvoid\s+%s\b" % function, head):
+            if "__builtin_prefetch" not in body or EFFECT.search(body[len(head):]) or not re.search(r"\bstatic\b[^(]*\bvoid\s+%s\b" % function, head):
                 continue
             found += 1
             if not INLINED.search(head):

@@ -238,6 +238,7 @@ class Checks(unittest.TestCase):
     def test_fetch_good(self):
         self.put("engine/fine.c", c_file("fine.c", self.FETCH % "FOS__FETCHES "))
         self.put("engine/other.c", c_file("other.c", self.FETCH.replace("void fetch", "int fetch") % ""))
+        self.put("engine/third.c", c_file("third.c", self.FETCH.replace("(p);", "(p);\n  f();") % ""))
         self.passes("fetch.py")
 
     def test_fetch_without_inline(self):
