@@ -126,6 +126,25 @@ static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__or
 	q->in->own = true;
 }
 
+bool fos__queue_push_run(struct fos_worker *w, struct fos_session *s, int side, const struct fos__piece *x, unsigned n)
+{
+	const struct fos__flow *f = s->flow;
+	struct fos__queue *q;
+
+	if (!f->plain || f->gate_off || !f->n_queues)
+		return false;
+	q = fos__queue_of(s, side, 0);
+	for (unsigned i = 0; i < n; i++) {
+		struct fos__origin *o = x[i].origin;
+		uint32_t flags = o->shown ? 0 : FOS_SPAN_PKT;
+
+		o->shown = true;
+		push_kept(w, q, o, o->data + (x[i].from - o->o_from), x[i].len, flags);
+	}
+	fos__worker_touch(w, s, side);
+	return true;
+}
+
 /* A level at or below the transport header: the packet's bytes from there to its end. */
 static void push_below(struct fos_worker *w, struct fos__queue *q, const struct fos_pkt *p, const uint8_t *start)
 {

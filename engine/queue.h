@@ -14,6 +14,7 @@
 #include "fetch.h"
 #include "flow.h"
 #include "origin.h"
+#include "pieces.h"
 #include "session.h"
 
 struct fos_worker;
@@ -110,6 +111,12 @@ static FOS__FETCHES void fos__span_fetch(const uint8_t *data, uint32_t len)
 {
 	uint32_t most = len < FOS_SPAN_FETCH ? len : FOS_SPAN_FETCH;
 
+	for (; most >= 256; most -= 256, data += 256) {
+		__builtin_prefetch(data);
+		__builtin_prefetch(data + 64);
+		__builtin_prefetch(data + 128);
+		__builtin_prefetch(data + 192);
+	}
 	for (uint32_t at = 0; at < most; at += 64)
 		__builtin_prefetch(data + at);
 }
@@ -131,6 +138,10 @@ int fos__queue_settle(struct fos_worker *w, struct fos__queue *q);
  * reference is taken over. `first`: the first piece of its packet. Bytes are at level `app`. */
 void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
                      const uint8_t *data, uint32_t len, bool first, struct fos__origin *origin);
+
+/* The same for n held pieces that lie one behind the other, where nothing but level `app` is read and nothing waits for release;
+ * false: it is not so, and nothing was done. */
+bool fos__queue_push_run(struct fos_worker *w, struct fos_session *s, int side, const struct fos__piece *x, unsigned n);
 
 /* A packet without payload: for the levels below. */
 void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p);

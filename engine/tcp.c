@@ -104,6 +104,27 @@ static void deliver_piece(struct fos_worker *w, struct fos_session *s, int side,
 	deliver(w, s, side, &o->pkt, fos__piece_data(o, x->from), x->len, first, o);
 }
 
+/* Pieces that lie one behind the other, the first at `next`. */
+static void deliver_run(struct fos_worker *w, struct fos_session *s, int side, const struct fos__piece *x, unsigned n)
+{
+	struct fos__half *h = &s->half[side];
+	uint64_t len = x[n - 1].from + x[n - 1].len - x[0].from;
+
+	if (!w->cfg.hol_wait && !FOS_BUG_ANY && fos__queue_push_run(w, s, side, x, n)) {
+		h->next += len;
+		w->st.delivered_bytes += len;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (FOS_BUG(DRAIN) && i + 1 < n) {
+			h->next += x[i].len;
+			fos__origin_put(x[i].origin);
+			continue;
+		}
+		deliver_piece(w, s, side, &x[i]);
+	}
+}
+
 /* Runs that begin at `upto` or before it are no more. */
 void fos__tcp_forget_runs(struct fos_worker *w, struct fos__held *h, uint64_t upto)
 {
@@ -129,14 +150,7 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 		if (n == 0)
 			break;
 		fos__tcp_account(w, held, before);
-		for (unsigned i = 0; i < n; i++) {
-			if (FOS_BUG(DRAIN) && i + 1 < n) {
-				h->next += run[i].len;
-				fos__origin_put(run[i].origin);
-				continue;
-			}
-			deliver_piece(w, s, side, &run[i]);
-		}
+		deliver_run(w, s, side, run, n);
 		fos__tcp_drop_empty(w, s, side);
 		unseen += n;
 		if (unseen >= SHOW_AT_ONCE) {
