@@ -12,7 +12,11 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h> /* the same functions, with the widest vectors that the processor has */
+#else
 #include <xxhash.h>
+#endif
 
 #include <flowos/module.h>
 

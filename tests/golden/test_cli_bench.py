@@ -96,7 +96,7 @@ class Refusals(Case):
                        "--repeat", "3", "--json", out)
         for run in json.loads(self.read(out))["runs"]:
             peers = {peer["name"]: peer for peer in run["peers"]}
-            always = {"floor: headers", "floor: hash", "floor: sum", "plain: xxh3"}
+            always = {"floor: headers", "floor: hash", "floor: sum", "plain: xxh3", "plain: xxh3 wide"}
             self.assertIn(set(peers), (always, always | {"libnids"}))
             for name, peer in peers.items():
                 self.assertEqual(len(peer["seconds"]["samples"]), 3)
