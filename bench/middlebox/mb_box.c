@@ -28,7 +28,7 @@ static int make_hand(struct mb_box *b, char *err, size_t errlen)
 	int rc;
 
 	mb_engine_config(b->conf, &cfg);
-	rc = mb_hand_make(&cfg, bench_hash_seed(), b->made, &b->hand);
+	rc = mb_hand_make(&cfg, &b->shard, &b->hand);
 	if (rc)
 		snprintf(err, errlen, "no memory for queues between %u workers", b->made);
 	for (unsigned i = 0; rc == 0 && i < b->made; i++) {
@@ -48,6 +48,7 @@ int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t err
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->worker = calloc(c->workers, sizeof(*b->worker));
+	fos_shard_init(&b->shard, bench_shard_seed(), c->workers);
 	if (b->ended < 0 || b->trouble < 0 || !b->worker) {
 		snprintf(err, errlen, "no memory");
 		return -ENOMEM;

@@ -107,7 +107,7 @@ int mb_link_close(struct mb_link *l)
 void mb_link_lost(struct mb_link *l, int error)
 {
 	char other[IF_NAMESIZE];
-	uint64_t one = 1;
+	uint64_t one = UINT64_C(1) << l->index * MB_TROUBLE_BITS;
 
 	l->probe = false;
 	if (l->state == MB_LINK_GONE || (l->state == MB_LINK_DOWN && error == -ENETDOWN))

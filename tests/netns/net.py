@@ -68,14 +68,14 @@ class Net(live_net.Lab):
 
 
 class Box:
-    """A `flowos run` between the two interfaces."""
+    """A `flowos run` between the two interfaces; `before`: a command that runs it."""
 
-    def __init__(self, net, folder, *options, where="box", **environment):
+    def __init__(self, net, folder, *options, where="box", before=(), **environment):
         self.net, self.folder = net, folder
         self.socket, self.json = os.path.join(folder, where + ".sock"), os.path.join(folder, where + ".json")
         self.log = os.path.join(folder, where + ".log")
         with open(self.log, "wb") as log, open(os.path.join(folder, where + ".out"), "wb") as out:
-            self.process = net.start(where, os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
+            self.process = net.start(where, *before, os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
                                      self.json, *options, stdout=out, stderr=log, cwd=folder, env={**os.environ, **environment})
         assert until(lambda: " on " in self.said() or "forwarding between" in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()

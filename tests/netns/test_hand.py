@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Several workers: sessions in fragments and in tunnels, which the kernel deals otherwise than the rest, are whole with one
-worker each."""
+"""Several workers: the kernel deals sessions to those whose they are; those in fragments and in tunnels, which it deals otherwise, are
+whole with one worker each, too."""
 
 import hashlib
 import os
@@ -21,16 +21,16 @@ SEED = int(os.environ.get("FLOWOS_SEED", "1"))
 SESSIONS, PORT = 12, 7000
 
 
-class Hand(common.Case):
+class Several(common.Case):
     def setUp(self):
         super().setUp()
         self.net = Chain(net.PREFIX)
         self.addCleanup(self.net.close)
 
-    def begin(self, workers):
+    def begin(self, workers, before=()):
         self.digest, self.dump = self.path("digest"), self.path("dump")
         return net.Box(self.net, self.folder, "-i", "left,right", "--workers", str(workers), "--stage",
-                       f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}")
+                       f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}", before=before)
 
     def end(self, box):
         status, result = box.end()
@@ -71,17 +71,56 @@ class Hand(common.Case):
             at += len(part)
         return at == len(data)
 
-    def talk(self, server, client, address):
+    def talk(self, server, client, address, sessions=SESSIONS):
         """Runs a server and a client; returns what the client says of each session: source port, digest of what it sent, and
         of what came back."""
-        one = self.net.start("server", sys.executable, "-c", server, str(PORT), str(SESSIONS), stdout=subprocess.PIPE)
+        one = self.net.start("server", sys.executable, "-c", server, str(PORT), str(sessions), stdout=subprocess.PIPE)
         one.stdout.readline()
-        done = self.net.command("client", sys.executable, "-c", client, address, PORT, SESSIONS, SEED, capture_output=True, text=True)
+        done = self.net.command("client", sys.executable, "-c", client, address, PORT, sessions, SEED, capture_output=True, text=True)
         one.kill()
         one.wait()
         one.stdout.close()
         return [line.split() for line in done.stdout.splitlines()]
 
+
+class Deal(Several):
+    """TCP and UDP without fragments."""
+
+    def share(self, workers, address, before=()):
+        """What part of all packets was handed over, and what the box said."""
+        box = self.begin(workers, before)
+        said = self.talk(MANY_SERVER, MANY_CLIENT, address, 200)
+        sessions = box.ctl("sessions", "--max", "1000")["sessions"]
+        result = self.end(box)
+        self.assertEqual(len(said), 200)
+        count = [sum(one["worker"] == worker and one["to"].endswith(f":{PORT}") for one in sessions) for worker in range(workers)]
+        self.assertEqual(sum(count), 400, "200 of TCP, 200 of UDP")
+        self.assertGreater(min(count), 400 / workers / 2, count)
+        streams = self.streams()
+        self.assertEqual(len(streams), 400)
+        for source, sent, _ in said:
+            mine = [digest for direction, digest in streams.items() if direction.split(" > ")[0].endswith(f":{source}")]
+            self.assertEqual(mine, [sent])
+        share = result["hand_handed"] / result["engine"]["packets"]
+        print(f"{address}, {workers} workers{', by the hash of the kernel' if before else ''}: {result['hand_handed']} of "
+              f"{result['engine']['packets']} packets were handed over, {share:.2%}")
+        return share, box.said()
+
+    def test_dealt(self):
+        for workers in (2, 3):
+            for address in Chain.SERVER:
+                share, said = self.share(workers, address)
+                self.assertLess(share, 0.01)
+                self.assertNotIn("program", said)
+
+    def test_refused(self):
+        """Where the kernel takes no program, everything works as well, with more work."""
+        share, said = self.share(2, Chain.SERVER[0], (sys.executable, "-c", REFUSE))
+        self.assertGreater(share, 0.2)
+        self.assertEqual(said.count("the kernel takes no program that deals sessions to workers (Permission denied)"), 1, said)
+
+
+class Hand(Several):
     def test_fragmented_datagrams(self):
         """Large datagrams and small ones in turns: fragments have no ports, whole ones do."""
         for workers in (2, 3):
@@ -157,6 +196,69 @@ class Hand(common.Case):
             self.assertGreater(result["hand_handed"], 0)
 
 
+# Runs a command for which setsockopt(PACKET_FANOUT_DATA) does not work.
+REFUSE = """
+import ctypes, os, struct, sys
+steps = [(0x20, 0, 0, 0), (0x15, 0, 3, 54 if os.uname().machine == 'x86_64' else 208), (0x20, 0, 0, 32), (0x15, 0, 1, 22),
+         (6, 0, 0, 0x50000 | 13), (6, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+program = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+    sys.exit("no filter: " + os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+MANY_SERVER = """
+import selectors, socket, sys
+port = int(sys.argv[1])
+wait = selectors.DefaultSelector()
+def accept(listener):
+    s = listener.accept()[0]
+    wait.register(s, selectors.EVENT_READ, echo)
+def echo(s):
+    data = s.recv(65536)
+    if data:
+        s.sendall(data)
+    else:
+        wait.unregister(s)
+        s.close()
+def answer(s):
+    data, back = s.recvfrom(2000)
+    s.sendto(data, back)
+listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=256)
+wait.register(listener, selectors.EVENT_READ, accept)
+udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+udp.bind(("::", port))
+wait.register(udp, selectors.EVENT_READ, answer)
+print("ready", flush=True)
+while True:
+    for key, _ in wait.select():
+        key.data(key.fileobj)
+"""
+MANY_CLIENT = """
+import hashlib, random, socket, sys
+address, port, count, seed = sys.argv[1], *map(int, sys.argv[2:])
+rnd, kept = random.Random(seed), []
+for i in range(count):
+    with socket.create_connection((address, port), 10) as s:
+        data, back = rnd.randbytes(20000), bytearray()
+        source = s.getsockname()[1]
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        while more := s.recv(65536):
+            back += more
+        assert back == data
+        digest = hashlib.sha256(data).hexdigest()
+        print(source, digest, digest)
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect((address, port))
+    for _ in range(5):
+        s.send(b"x" * 500)
+        assert s.recv(1000) == b"x" * 500
+    kept.append(s) # so that no two have one port
+"""
 UDP_SERVER = """
 import select, socket, sys
 port, count = map(int, sys.argv[1:])

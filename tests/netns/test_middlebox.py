@@ -336,7 +336,7 @@ class Workers(Live):
         time.sleep(1)
         self.assertLess(box.cpu_seconds() - before, 0.3)
         self.net.join("client", "left", 0)
-        self.assertTrue(net.until(lambda: "all interfaces are there again" in box.said()), box.said())
+        self.assertTrue(net.until(lambda: "left: is there again" in box.said()), box.said())
         self.assertTrue(net.until(lambda: self.net.get("1", self.path("got"), seconds=1) == 0, 30), box.said())
         for _ in range(5):
             self.fetch(4, SIZES[:7])
