@@ -27,7 +27,8 @@ struct mb_hand;
 
 struct mb_hand_stats {
 	uint64_t handed; /* packets that went to another worker */
-	uint64_t lost;   /* that did not, since its queue was full: its streams miss them */
+	uint64_t
+	    lost; /* that did not, since its queue was full: its streams miss them, and of a gate they do not leave */
 };
 
 /* `cfg`: what all the engines have. *shard, which is copied, says whose a packet is, and how many workers there are. 0 or -ENOMEM. */

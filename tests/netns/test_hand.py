@@ -27,10 +27,10 @@ class Several(common.Case):
         self.net = Chain(net.PREFIX)
         self.addCleanup(self.net.close)
 
-    def begin(self, workers, before=()):
+    def begin(self, workers, *options, before=()):
         self.digest, self.dump = self.path("digest"), self.path("dump")
         return net.Box(self.net, self.folder, "-i", "left,right", "--workers", str(workers), "--stage",
-                       f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}", before=before)
+                       f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}", *options, before=before)
 
     def end(self, box):
         status, result = box.end()
@@ -88,7 +88,7 @@ class Deal(Several):
 
     def share(self, workers, address, before=()):
         """What part of all packets was handed over, and what the box said."""
-        box = self.begin(workers, before)
+        box = self.begin(workers, before=before)
         said = self.talk(MANY_SERVER, MANY_CLIENT, address, 200)
         sessions = box.ctl("sessions", "--max", "1000")["sessions"]
         result = self.end(box)
@@ -115,7 +115,7 @@ class Deal(Several):
 
     def test_refused(self):
         """Where the kernel takes no program, everything works as well, with more work."""
-        share, said = self.share(2, Chain.SERVER[0], (sys.executable, "-c", REFUSE))
+        share, said = self.share(2, Chain.SERVER[0], net.REFUSE)
         self.assertGreater(share, 0.2)
         self.assertEqual(said.count("the kernel takes no program that deals sessions to workers (Permission denied)"), 1, said)
 
@@ -123,9 +123,9 @@ class Deal(Several):
 class Hand(Several):
     def test_fragmented_datagrams(self):
         """Large datagrams and small ones in turns: fragments have no ports, whole ones do."""
-        for workers in (2, 3):
+        for workers, release in ((2, "tap"), (3, "tap"), (2, "gate")):
             for address in Chain.SERVER:
-                box = self.begin(workers)
+                box = self.begin(workers, "--release", release)
                 said = self.talk(UDP_SERVER, UDP_CLIENT, address)
                 result = self.end(box)
                 self.assertEqual(len(said), SESSIONS)
@@ -180,8 +180,8 @@ class Hand(Several):
         """The same made here, for kernels without: each direction of a session in a tunnel of its own, whose ends are other
         addresses, so that the kernel may deal them to different workers."""
         sent = {number: random.Random(SEED + number).randbytes(20_000) for number in range(SESSIONS)}
-        for workers in (2, 3):
-            box = self.begin(workers)
+        for workers, release in ((2, "tap"), (3, "tap"), (2, "gate")):
+            box = self.begin(workers, "--release", release)
             frames = [one for number in range(SESSIONS) for one in rawtcp.conversation(number, sent[number])]
             self.path("frames", b"".join(struct.pack("!H", len(one)) + one for one in frames))
             self.net.command("client", sys.executable, "-c", rawtcp.SEND, self.path("frames"))
@@ -196,18 +196,6 @@ class Hand(Several):
             self.assertGreater(result["hand_handed"], 0)
 
 
-# Runs a command for which setsockopt(PACKET_FANOUT_DATA) does not work.
-REFUSE = """
-import ctypes, os, struct, sys
-steps = [(0x20, 0, 0, 0), (0x15, 0, 3, 54 if os.uname().machine == 'x86_64' else 208), (0x20, 0, 0, 32), (0x15, 0, 1, 22),
-         (6, 0, 0, 0x50000 | 13), (6, 0, 0, 0x7fff0000)]
-code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-program = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code))
-libc = ctypes.CDLL(None, use_errno=True)
-if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
-    sys.exit("no filter: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 MANY_SERVER = """
 import selectors, socket, sys
 port = int(sys.argv[1])
