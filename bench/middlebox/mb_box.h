@@ -23,9 +23,10 @@ struct mb_box {
 	struct mb_hand *hand;         /* between several workers */
 	struct fos_afpacket_set *set; /* the ports of several workers; NULL: one worker has its own */
 	bool dealer_said;             /* that the kernel does not deal as is wanted */
+	int news;                     /* of interfaces, for several workers; negative: none */
 	bool broken;                  /* some interface of the set is to be opened again: */
 	struct mb_mend {
-		bool broken;
+		bool broken, given;         /* given: workers have given their ports back */
 		uint64_t at_ns, backoff_ns; /* when, on the monotonic clock */
 	} mend[MB_INTERFACES_MAX];
 	uint64_t start_ns;
@@ -40,9 +41,9 @@ void mb_box_free(struct mb_box *b);
 
 /* mb_mend.c. The ports of several workers are opened together, and handed out; see afpacket_set.h. */
 int mb_box_ports(struct mb_box *b, char *err, size_t errlen);
-/* To be called when `trouble` is readable, and every 100 ms while `broken`: workers give back their ports of an interface that is gone
+/* To be called when `trouble` or `news` is readable, and every 100 ms while `broken`: workers give back their ports of an interface that is gone
  * between two batches, these are opened again, workers get the new ones. Where that fails (it is not there) it is tried
- * again with growing pauses. What comes at other interfaces is received all the while. */
+ * again with growing pauses, or when there is news. What comes at other interfaces is received all the while. */
 void mb_box_mend(struct mb_box *b);
 /* mb_open.c */
 int mb_open_set(const struct mb_conf *c, const struct fos_shard *shard, struct fos_afpacket_set **set, char *err,

@@ -167,6 +167,12 @@ void mb_link_tick(struct mb_link *l, uint64_t now_ms)
 		l->next_ms = now_ms + MB_LOOK_MS;
 }
 
+void mb_link_news(struct mb_link *l)
+{
+	if (l->state != MB_LINK_UP && l->next_ms)
+		l->next_ms = 1;
+}
+
 void mb_link_stats(const struct mb_link *l, struct fos_port_stats *st)
 {
 	struct fos_port_stats now = { 0 };

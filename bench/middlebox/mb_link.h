@@ -91,6 +91,9 @@ void mb_link_alive(struct mb_link *l);
 /* Time has passed: what is due is tried. */
 void mb_link_tick(struct mb_link *l, uint64_t now_ms);
 
+/* Some interface has changed: if this one is waited for, it is time to try. */
+void mb_link_news(struct mb_link *l);
+
 /* Counts of all its ports. */
 void mb_link_stats(const struct mb_link *l, struct fos_port_stats *st);
 

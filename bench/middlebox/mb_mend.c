@@ -9,6 +9,7 @@
 
 #include "mb_box.h"
 #include "mb_clock.h"
+#include "mb_news.h"
 
 struct turn {
 	struct fos_afpacket_set *set;
@@ -103,6 +104,7 @@ static void hear(struct mb_box *b, uint64_t now)
 		if (!mb_link_troubled(said, i) || m->broken)
 			continue;
 		m->broken = true;
+		m->given = false;
 		m->backoff_ns = (uint64_t)MB_BACKOFF_FIRST_MS * 1000000u;
 		put_off(m, now);
 	}
@@ -113,12 +115,14 @@ static void mend(struct mb_box *b, unsigned interface, uint64_t now)
 	struct mb_mend *m = &b->mend[interface];
 	char err[512] = "", text[600];
 
-	if (ask_all(b, interface, give_back))
+	if (!m->given && ask_all(b, interface, give_back))
 		return; /* busy, or ending */
-	hear(b, now);   /* what was said of the old ports does not count for the new ones */
+	m->given = true;
+	hear(b, now); /* what was said of the old ports does not count for the new ones */
 	if (fos_afpacket_set_reopen(b->set, interface, err, sizeof(err)))
 		return;
 	say_dealer(b);
+	m->given = false;
 	m->broken = hand_out(b, interface, err, sizeof(err)) != 0;
 	snprintf(text, sizeof(text), "%s: is there again", b->conf->interface[interface]);
 	mb_box_say(b, m->broken ? err : text);
@@ -127,15 +131,17 @@ static void mend(struct mb_box *b, unsigned interface, uint64_t now)
 void mb_box_mend(struct mb_box *b)
 {
 	uint64_t now = mb_monotonic_ns();
+	bool news;
 
 	if (!b->set)
 		return;
 	hear(b, now);
+	news = mb_news_read(b->news);
 	b->broken = false;
 	for (unsigned i = 0; i < b->conf->interfaces; i++) {
 		struct mb_mend *m = &b->mend[i];
 
-		if (m->broken && now >= m->at_ns) {
+		if (m->broken && (news || now >= m->at_ns)) {
 			put_off(m, now);
 			mend(b, i, now);
 		}

@@ -58,6 +58,7 @@ struct mb_worker {
 	struct fos_batch *handed;              /* what others received of this one's sessions */
 	struct fos_batch *batch, *side, *part; /* what came; of one interface; what is left to be sent */
 	int epoll, wake, timer;
+	int news;           /* of interfaces; negative: none */
 	int ended, trouble; /* eventfds of the box's: the thread is over; a shared link is gone */
 	_Atomic(struct mb_ask *) ask;
 	atomic_bool stop;

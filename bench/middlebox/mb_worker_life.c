@@ -13,6 +13,7 @@
 
 #include <flowos/pcapng_writer.h>
 
+#include "mb_news.h"
 #include "mb_worker_loop.h"
 
 void mb_worker_failed(struct mb_worker *w, int status, const char *text)
@@ -45,6 +46,9 @@ static int make_waiting(struct mb_worker *w)
 		return -ENOMEM;
 	int rc = watch(w, w->wake);
 
+	w->news = w->conf->trace ? -ENOENT : mb_news_open();
+	if (w->news >= 0 && rc == 0)
+		rc = watch(w, w->news);
 	return rc ? rc : watch(w, w->timer);
 }
 
@@ -107,7 +111,7 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 	w->index = index;
 	w->ended = ended;
 	w->trouble = trouble;
-	w->epoll = w->wake = w->timer = -1;
+	w->epoll = w->wake = w->timer = w->news = -1;
 	rc = make_waiting(w);
 	if (rc) {
 		snprintf(err, errlen, "worker %u: %s", index, strerror(-rc));
@@ -234,5 +238,7 @@ void mb_worker_free(struct mb_worker *w)
 		close(w->wake);
 	if (w->timer >= 0)
 		close(w->timer);
+	if (w->news >= 0)
+		close(w->news);
 	memset(w, 0, sizeof(*w));
 }

@@ -311,6 +311,26 @@ class Service(Live):
         self.assertEqual(self.read(self.path("box.out"))[:6], b"left: ")
 
 
+# Datagrams to the client, as frames: of 50 sessions, numbered.
+NUMBERED = r"""
+import socket, struct, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+def total(data):
+    value = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while value >> 16:
+        value = (value & 0xffff) + (value >> 16)
+    return 0xffff - value
+ends = socket.inet_aton("10.77.0.2") + socket.inet_aton("10.77.0.1")
+for number in range(int(sys.argv[1])):
+    data = struct.pack("!HHHHI", 5000, 6000 + number % 50, 12, 0, number)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), 1, 0, 64, 17, 0) + ends
+    ip = ip[:10] + struct.pack("!H", total(ip)) + ip[12:]
+    s.send(b"\xff" * 6 + b"\x02" * 6 + b"\x08\x00" + ip + data)
+    time.sleep(0.001)
+"""
+
+
 class Workers(Live):
     def sessions(self, box):
         """{worker: how many}; each session is whole with one worker: both its directions have bytes there."""
@@ -349,6 +369,37 @@ class Workers(Live):
         lines = self.read(self.path("digest")).splitlines()
         self.assertGreaterEqual(len(lines), 210)
         self.assertTrue(all(line.endswith(b"gaps=-") for line in lines))
+
+
+    def send(self, count):
+        """Numbered datagrams from the server, one in a millisecond, whether or not there is a way to the client."""
+        return self.net.start("server", sys.executable, "-c", NUMBERED, str(count))
+
+    def test_one_gone(self):
+        """While one interface is away and is opened again, every frame that comes on the other one is seen by the engine; what cannot
+        leave is counted; and soon after it is back all of it leaves again."""
+        for release in ("tap", "gate"):
+            box = net.Box(self.net, self.folder, "-i", "left,right", "--workers", "3", "--release", release, "--stage", "count")
+            sender = self.send(8000)
+            self.assertTrue(net.until(lambda: box.ctl("stats")["forwarded"] > 200))
+            for away in (0.2, 3.3): # so long that it would be looked for every two seconds only
+                self.net.ip("box", "link", "del", "left")
+                self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
+                time.sleep(away)
+                self.net.join("client", "left", 0)
+                begin, before = time.monotonic(), box.ctl("stats")
+                self.assertTrue(net.until(lambda: box.ctl("stats")["forwarded"] > before["forwarded"] + 20), box.said())
+                self.assertLess(time.monotonic() - begin, 1)
+                print(f"{release}: {time.monotonic() - begin:.2f} s after the interface was back, packets left by it again")
+            self.assertEqual(sender.wait(30), 0)
+            self.assertTrue(net.until(lambda: box.ctl("stats")["engine"]["udp_packets"] >= 8000), box.ctl("stats"))
+            status, result = box.end()
+            self.assertEqual(status, 0, box.said())
+            self.assertEqual(result["engine"]["udp_packets"], 8000)
+            self.assertEqual(result["ports"][1]["drops"], 0)
+            self.assertEqual(result["forwarded"] + result["tx_lost"], result["engine"]["packets"])
+            self.assertGreater(result["tx_lost"], 500)
+            print(f"{release}: of 8000 packets {result['tx_lost']} had nowhere to go")
 
 
 class Privileges(Live):
