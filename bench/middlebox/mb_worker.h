@@ -85,9 +85,18 @@ void mb_worker_free(struct mb_worker *w);
  * run. */
 int mb_worker_ask(struct mb_worker *w, void (*run)(struct mb_worker *w, void *arg), void *arg);
 
-/* To be run by an ask: puts another impairment in the place of this one, whose packets leave first. */
+/* How long the engine waits for holes. */
+struct mb_patience {
+	uint32_t packets;
+	uint64_t ns;
+};
+void mb_worker_patience(struct mb_worker *w, void *arg); /* to be run by an ask, with one of these */
+
+/* To be run by an ask: puts another impairment in the place of this one, whose packets leave first; and the patience that it asks
+ * for. */
 struct mb_new_impair {
 	const struct fos_impair_spec *spec;
+	struct mb_patience patience;
 	int status;
 	char err[512];
 };

@@ -210,6 +210,13 @@ void mb_worker_last(struct mb_worker *w)
 	}
 }
 
+void mb_worker_patience(struct mb_worker *w, void *arg)
+{
+	const struct mb_patience *p = arg;
+
+	fos_worker_set_hole_wait(w->engine, p->packets, p->ns);
+}
+
 void mb_worker_impair(struct mb_worker *w, void *arg)
 {
 	struct mb_new_impair *n = arg;
@@ -219,6 +226,7 @@ void mb_worker_impair(struct mb_worker *w, void *arg)
 		unwrap(w, n->err, sizeof(n->err));
 	}
 	n->status = wrap(w, n->spec, n->err, sizeof(n->err));
+	mb_worker_patience(w, &n->patience);
 }
 
 void mb_worker_free(struct mb_worker *w)

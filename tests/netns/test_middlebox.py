@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import time
 import unittest
 
 import net
+import rawtcp
 from net import common
 
 SIZES = [1, 2, 1000, 1460, 1461, 65536, 1000003] + ([] if common.SANITIZE else [8 << 20])
@@ -227,7 +229,7 @@ class Asked(Live):
 class Impaired(Live):
     def test_live(self):
         """Loss, reordering and delay between the interfaces: TCP gets the files through nevertheless."""
-        box = net.Box(self.net, self.folder, "-i", "left,right", "--loss", "1%", "--reorder", "5%,delay=3ms", "--dup", "1%",
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--loss", "3%", "--reorder", "5%,delay=3ms", "--dup", "1%",
                       "--delay", "2ms", "--seed", SEED, "--stage", f"dump:dir={self.path('dump')}")
         self.net.serve(self.site)
         begin = time.monotonic()
@@ -268,6 +270,39 @@ class Impaired(Live):
         status, result = box.end()
         self.assertEqual(status, 0)
         self.assertGreater(result["impaired"]["lost"], 0)
+
+
+    def test_hole_wait_changes(self):
+        """How long holes are waited for, by itself and for an impairment's sake, counts from the next packet on."""
+        conf = 'ports = { interfaces = [ "left", "right" ]; };\nworkers = 2;\n'
+        path = self.path("box.conf", conf + 'engine = { hole-wait = "4"; };\n')
+        box = net.Box(self.net, self.folder, "-c", path, "--stage", "count")
+
+        def gaps(number):
+            """Of a session with a hole that was acknowledged twenty packets before it is filled."""
+            above = [rawtcp.frame(number, 0, 106, 0x18, b"ghi")] * 20
+            frames = [rawtcp.frame(number, 0, 99, 2), rawtcp.frame(number, 1, 499, 0x12, ack=100),
+                      rawtcp.frame(number, 0, 100, 0x18, b"abc", ack=500), rawtcp.frame(number, 0, 106, 0x18, b"ghi", ack=500),
+                      rawtcp.frame(number, 1, 500, 0x10, ack=109), *above, rawtcp.frame(number, 0, 103, 0x18, b"def", ack=500)]
+            before = box.ctl("stats")["engine"]
+            self.path("frames", b"".join(struct.pack("!H", len(one)) + one for one in frames))
+            self.net.command("client", sys.executable, "-c", rawtcp.SEND, self.path("frames"))
+            self.assertTrue(net.until(lambda: box.ctl("stats")["engine"]["tcp_packets"] == before["tcp_packets"] + len(frames)))
+            return box.ctl("stats")["engine"]["gaps"] - before["gaps"]
+
+        self.assertEqual(gaps(1), 1)
+        for number, (engine, impair, says) in enumerate((("50", "", "50"), ("4", "", "4"), ("4", 'reorder = "1%,depth=100";', "199"),
+                                                         ("4", "", "4"), ("4,30s", "", "4,30000ms"))):
+            self.path("box.conf", conf + f'engine = {{ hole-wait = "{engine}"; }};\nimpair = {{ {impair} }};\n')
+            said = len(box.said())
+            box.process.send_signal(signal.SIGHUP)
+            self.assertTrue(net.until(lambda: f"hole-wait: now {says}\n" in box.said()[said:]), box.said())
+            if not impair:
+                self.assertEqual(gaps(2 + number), says == "4", says)
+        said = len(box.said())
+        box.process.send_signal(signal.SIGHUP)
+        self.assertTrue(net.until(lambda: "nothing has changed" in box.said()[said:]), box.said())
+        self.assertEqual(box.end()[0], 0)
 
 
 class Service(Live):
