@@ -249,6 +249,8 @@ int fos_afpacket_set_reopen(struct fos_afpacket_set *s, uint32_t interface, char
 		ret = start_interface(s, interface, err, errlen);
 	if (ret)
 		close_interface(s, interface);
+	else
+		snprintf(err, errlen, "%s", (*port_at(s, interface, 0))->note);
 	return ret;
 }
 

@@ -27,6 +27,7 @@ struct mb_box {
 	bool broken;                  /* some interface of the set is to be opened again: */
 	struct mb_mend {
 		bool broken, given;         /* given: workers have given their ports back */
+		bool noted;                 /* what is less than at the start was said */
 		uint64_t at_ns, backoff_ns; /* when, on the monotonic clock */
 	} mend[MB_INTERFACES_MAX];
 	uint64_t start_ns;

@@ -113,19 +113,24 @@ static void hear(struct mb_box *b, uint64_t now)
 static void mend(struct mb_box *b, unsigned interface, uint64_t now)
 {
 	struct mb_mend *m = &b->mend[interface];
-	char err[512] = "", text[600];
+	char err[512] = "", note[512] = "", text[600];
 
 	if (!m->given && ask_all(b, interface, give_back))
 		return; /* busy, or ending */
 	m->given = true;
 	hear(b, now); /* what was said of the old ports does not count for the new ones */
-	if (fos_afpacket_set_reopen(b->set, interface, err, sizeof(err)))
+	if (fos_afpacket_set_reopen(b->set, interface, note, sizeof(note)))
 		return;
 	say_dealer(b);
 	m->given = false;
 	m->broken = hand_out(b, interface, err, sizeof(err)) != 0;
 	snprintf(text, sizeof(text), "%s: is there again", b->conf->interface[interface]);
 	mb_box_say(b, m->broken ? err : text);
+	if (!*note || m->noted)
+		return;
+	m->noted = true;
+	mb_link_note(note, text, sizeof(text));
+	mb_box_say(b, text);
 }
 
 void mb_box_mend(struct mb_box *b)

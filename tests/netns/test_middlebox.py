@@ -462,6 +462,25 @@ class Privileges(Live):
             self.assertEqual(box.end()[0], 0)
 
 
+    def test_queues(self):
+        """An interface that is opened again without CAP_NET_ADMIN has shorter queues: that is said, once."""
+        limits = [int(self.read(f"/proc/sys/net/core/{word}_max")) for word in ("rmem", "wmem")]
+        if max(limits) >= 8 << 20:
+            self.skipTest("this system's queues are long enough")
+        for options in ([], ["--workers", "2"], ["--net-admin"]):
+            box = net.Box(self.net, self.folder, "-i", "left,right", *options)
+            for times in (1, 2):
+                self.net.ip("box", "link", "del", "left")
+                self.assertTrue(net.until(lambda: box.said().count("left: is gone") == times), box.said())
+                self.net.join("client", "left", 0)
+                self.assertTrue(net.until(lambda: box.said().count("left: is there again") == times), box.said())
+            self.assertEqual(box.end()[0], 0)
+            want = 0 if "--net-admin" in options else 1
+            self.assertEqual(box.said().count(f"left: a queue of {limits[1]} bytes, and not of {8 << 20}, for want of CAP_NET_ADMIN "
+                                              "(--net-admin keeps it)"), want, box.said())
+            self.assertEqual(box.said().count("queue"), want)
+
+
 class Interfaces(Live):
     def works(self):
         return net.until(lambda: self.net.get("1000", self.path("got"), seconds=1) == 0, 30)

@@ -42,7 +42,7 @@ int fos_afpacket_set_dealer(const struct fos_afpacket_set *set);
 struct fos_port *fos_afpacket_set_port(const struct fos_afpacket_set *set, uint32_t interface, uint32_t thread);
 
 /* After a port of the interface said -ENODEV: closes all of that interface and opens them by name, in order; those of other
- * interfaces stay as they are. What they counted goes on. Returns 0, or an error with a line in `err`, after which the interface has
+ * interfaces stay as they are. What they counted goes on. Returns 0, with `err` as fos_afpacket_open() has it, or an error with a line in `err`, after which the interface has
  * no ports until a later call succeeds. */
 int fos_afpacket_set_reopen(struct fos_afpacket_set *set, uint32_t interface, char *err, size_t errlen);
 
