@@ -10,23 +10,37 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 
 enum {
 	TAGS = 3,       /* behind the first one, which the kernel keeps beside the packet */
+	INNER_TAGS = 1, /* of Ethernet in a tunnel */
 	EXTENSIONS = 3, /* headers between an IPv6 header and TCP or UDP */
 	PPP_IP4 = 0x0021,
 	PPP_IP6 = 0x0057,
 	QINQ_OLD = 0x9100,
 	NOT_WHOLE = 0x3fff, /* of IPv4: offset, or more to come */
+	VXLAN = 4789,
+	VXLAN_OLD = 8472,
+	UDP_BYTES = 8,
+	VXLAN_BYTES = 8,
+	ETHERNET = 0x6558,    /* transparent Ethernet bridging */
+	GRE_UNKNOWN = 0x4007, /* source routes, other versions */
+	GRE_SUM = 15,         /* bits that say that four bytes more are there: a checksum, */
+	GRE_KEY = 13,
+	GRE_NUMBER = 12,
 };
 
 /* Words of the program's memory. */
-enum { AT, TYPE, L4, FROM, TO, KEPT };
+enum { AT, TYPE, L4, FROM, TO, KEPT, PROTOCOL };
 
 struct program {
 	struct sock_filter *to;
 	unsigned n;
 	const struct fos_shard *shard;
+	bool outer;         /* it may be a tunnel: */
+	unsigned inside[8]; /* jumps to what looks into one, */
+	unsigned n_inside;  /* so many */
 };
 
 static unsigned add(struct program *p, uint16_t code, uint32_t k)
@@ -131,10 +145,12 @@ static void add_port(struct program *p, unsigned end, uint32_t offset)
 	add_to(p, end);
 }
 
-/* A is a protocol: where it has ports, they count. */
+/* Where PROTOCOL has ports, they count. */
 static void add_ports(struct program *p)
 {
 	static const uint32_t with[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+	add(p, BPF_LD | BPF_MEM, PROTOCOL);
 	unsigned over = where(p, with, 2);
 
 	add_port(p, FROM, 0);
@@ -180,6 +196,102 @@ static void answer(struct program *p)
 	add(p, BPF_RET | BPF_A, 0);
 }
 
+/* --- tunnels ------------------------------------------------------------------------------------------------------- */
+
+/* AT is where what TYPE says begins. */
+static void look_inside(struct program *p)
+{
+	p->inside[p->n_inside++] = add(p, BPF_JMP | BPF_JA, 0);
+}
+
+static void vxlan(struct program *p)
+{
+	static const uint32_t ports[] = { VXLAN, VXLAN_OLD };
+
+	add(p, BPF_LD | BPF_MEM, PROTOCOL);
+	unsigned other = where_is(p, IPPROTO_UDP);
+
+	load(p, BPF_H, L4, 2);
+	unsigned elsewhere = where(p, ports, 2);
+
+	load(p, BPF_B, L4, UDP_BYTES);
+	add(p, BPF_ALU | BPF_AND | BPF_K, 0x08); /* it has a number */
+	unsigned none = where_is(p, 0x08);
+
+	load(p, BPF_H, L4, UDP_BYTES + VXLAN_BYTES + 12);
+	add(p, BPF_ST, TYPE);
+	add(p, BPF_LD | BPF_MEM, L4);
+	add(p, BPF_ALU | BPF_ADD | BPF_K, UDP_BYTES + VXLAN_BYTES + 14);
+	add(p, BPF_ST, AT);
+	look_inside(p);
+	not_here(p, other);
+	not_here(p, elsewhere);
+	not_here(p, none);
+}
+
+static void ip_in_ip(struct program *p, uint32_t protocol, uint32_t type)
+{
+	add(p, BPF_LD | BPF_MEM, PROTOCOL);
+	unsigned other = where_is(p, protocol);
+
+	add(p, BPF_LD | BPF_IMM, type);
+	add(p, BPF_ST, TYPE);
+	add(p, BPF_LD | BPF_MEM, L4);
+	add(p, BPF_ST, AT);
+	look_inside(p);
+	not_here(p, other);
+}
+
+/* AT goes on by four bytes where the bit of KEPT is set. */
+static void skip_where(struct program *p, unsigned bit)
+{
+	add(p, BPF_LD | BPF_MEM, KEPT);
+	add(p, BPF_ALU | BPF_RSH | BPF_K, bit);
+	add(p, BPF_ALU | BPF_AND | BPF_K, 1);
+	add(p, BPF_ALU | BPF_LSH | BPF_K, 2);
+	add_to(p, AT);
+}
+
+static void gre(struct program *p)
+{
+	add(p, BPF_LD | BPF_MEM, PROTOCOL);
+	unsigned other = where_is(p, IPPROTO_GRE);
+
+	load(p, BPF_H, L4, 0);
+	add(p, BPF_ST, KEPT);
+	add(p, BPF_ALU | BPF_AND | BPF_K, GRE_UNKNOWN);
+	unsigned unknown = where_is(p, 0);
+
+	load(p, BPF_H, L4, 2);
+	add(p, BPF_ST, TYPE);
+	add(p, BPF_LD | BPF_MEM, L4);
+	add(p, BPF_ALU | BPF_ADD | BPF_K, 4);
+	add(p, BPF_ST, AT);
+	skip_where(p, GRE_SUM);
+	skip_where(p, GRE_KEY);
+	skip_where(p, GRE_NUMBER);
+	add(p, BPF_LD | BPF_MEM, TYPE);
+	unsigned bare = where_is(p, ETHERNET);
+
+	load(p, BPF_H, AT, 12);
+	add(p, BPF_ST, TYPE);
+	forward(p, 14);
+	not_here(p, bare);
+	look_inside(p);
+	not_here(p, other);
+	not_here(p, unknown);
+}
+
+static void tunnels(struct program *p)
+{
+	if (!p->outer)
+		return;
+	vxlan(p);
+	ip_in_ip(p, IPPROTO_IPIP, ETH_P_IP);
+	ip_in_ip(p, IPPROTO_IPV6, ETH_P_IPV6);
+	gre(p);
+}
+
 /* --- IP ------------------------------------------------------------------------------------------------------------ */
 
 static void ip4(struct program *p)
@@ -195,7 +307,9 @@ static void ip4(struct program *p)
 	unsigned fragment = where_is(p, 0);
 
 	load(p, BPF_B, AT, 9);
+	add(p, BPF_ST, PROTOCOL);
 	add_ports(p);
+	tunnels(p);
 	not_here(p, fragment);
 	answer(p);
 }
@@ -225,34 +339,54 @@ static void ip6(struct program *p)
 	load(p, BPF_B, AT, 6);
 	for (unsigned i = 0; i < EXTENSIONS; i++)
 		skip_extension(p);
+	add(p, BPF_ST, PROTOCOL);
 	add_ports(p);
+	tunnels(p);
 	answer(p);
+}
+
+/* What is at AT, if it is IP of this kind, with ends of its own. */
+static void ip(struct program *p, uint32_t type, void (*parse)(struct program *p))
+{
+	add(p, BPF_LD | BPF_MEM, TYPE);
+	unsigned other = where_is(p, type);
+
+	add(p, BPF_LD | BPF_MEM, AT);
+	add(p, BPF_ST, L4);
+	add(p, BPF_LD | BPF_IMM, p->shard->start);
+	add(p, BPF_ST, FROM);
+	add(p, BPF_ST, TO);
+	parse(p);
+	not_here(p, other);
 }
 
 unsigned fos__deal_program(const struct fos_shard *s, struct sock_filter *to)
 {
-	struct program p = { .to = to, .shard = s };
-	unsigned over;
+	struct program p = { .to = to, .shard = s, .outer = true };
 
 	add(&p, BPF_LD | BPF_IMM, 0);
 	add(&p, BPF_ST, AT);
-	add(&p, BPF_LD | BPF_IMM, s->start);
-	add(&p, BPF_ST, FROM);
-	add(&p, BPF_ST, TO);
 	add(&p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
 	for (unsigned i = 0; i < TAGS; i++)
 		skip_tag(&p);
 	add(&p, BPF_ST, TYPE);
 	skip_pppoe(&p);
-	add(&p, BPF_LD | BPF_MEM, AT);
-	add(&p, BPF_ST, L4);
+	ip(&p, ETH_P_IP, ip4);
+	ip(&p, ETH_P_IPV6, ip6);
+	/* The kernel wants to see that each word was stored before it is loaded, and takes what stands behind a return to come after it. */
+	unsigned no_ip = add(&p, BPF_JMP | BPF_JA, 0);
+
+	for (unsigned i = 0; i < p.n_inside; i++)
+		not_here(&p, p.inside[i]);
+	p.outer = false;
 	add(&p, BPF_LD | BPF_MEM, TYPE);
-	over = where_is(&p, ETH_P_IP);
-	ip4(&p);
-	not_here(&p, over);
-	over = where_is(&p, ETH_P_IPV6);
-	ip6(&p);
-	not_here(&p, over);
+	for (unsigned i = 0; i < INNER_TAGS; i++)
+		skip_tag(&p);
+	add(&p, BPF_ST, TYPE);
+	ip(&p, ETH_P_IP, ip4);
+	ip(&p, ETH_P_IPV6, ip6);
+	answer(&p); /* no IP: the tunnel's own ends */
+	not_here(&p, no_ip);
 	add(&p, BPF_RET | BPF_K, 0);
 	return p.n;
 }

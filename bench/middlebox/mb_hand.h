@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * mb_hand.h: packets that one worker received and another one's engine must have: what divides them in the kernel knows neither
- * fragments nor tunnels. Whose a packet is says flowos/shard.h, for all packets; it is copied, since
+ * fragments nor every tunnel. Whose a packet is says flowos/shard.h, for all packets; it is copied, since
  * a ring's memory goes back to the kernel, and goes through a queue with one writer and one reader. Fragments first go to
  * one worker, by their addresses, who waits until a datagram is complete and then knows whose all its fragments are.
  *

@@ -216,11 +216,24 @@ static void test_after_events(void **state)
 static void test_dealt(void **state)
 {
 	static const char *const lines[] = {
-		"eth ip4 tcp data=30",        "eth ip6 tcp data=30",          "eth ip4 udp=53 data=30",
-		"eth vlan=5 ip4 tcp data=30", "eth vlan=5 ip6 udp=53 data=9", "eth qinq=5 vlan=7 ip4 tcp data=30",
-		"eth ip4=32 tcp data=30",     "eth ip6 hop dst tcp data=30",  "eth vlan=3 pppoe ppp ip4 tcp data=30",
-		"eth ip4 icmp data=30",       "eth ip6 icmp data=30",         "eth frag4=0x2000 udp=53 data=40",
-		"eth frag4=6 data=40",        "eth ip4 tcp data=9000",        "eth vlan=5 ip6 tcp data=9000",
+		"eth ip4 tcp data=30",
+		"eth ip6 tcp data=30",
+		"eth ip4 udp=53 data=30",
+		"eth vlan=5 ip4 tcp data=30",
+		"eth vlan=5 ip6 udp=53 data=9",
+		"eth qinq=5 vlan=7 ip4 tcp data=30",
+		"eth ip4=32 tcp data=30",
+		"eth ip6 hop dst tcp data=30",
+		"eth vlan=3 pppoe ppp ip4 tcp data=30",
+		"eth ip4 icmp data=30",
+		"eth ip6 icmp data=30",
+		"eth frag4=0x2000 udp=53 data=40",
+		"eth ip4 udp=4789 vxlan eth ip4 tcp data=30",
+		"eth ip4 gre=0x2000 ip6 tcp data=30",
+		"eth ip6 ip4 udp=53 data=9",
+		"eth frag4=6 data=40",
+		"eth ip4 tcp data=9000",
+		"eth vlan=5 ip6 tcp data=9000",
 	};
 	struct fos_afpacket_set_opts o = opts(THREADS);
 	struct fos_afpacket_set *s;

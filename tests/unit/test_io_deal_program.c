@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include <linux/filter.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <flowos/parse.h>
 #include <flowos/rand.h>
@@ -113,6 +115,23 @@ static uint32_t run(const struct sock_filter *f, unsigned n, const uint8_t *byte
 	return 0;
 }
 
+/* The kernel looks whether a program may be run where it is attached: a socket's filter is looked at as one of a fanout group is. */
+static void test_accepted(void **state)
+{
+	static struct sock_filter code[FOS__DEAL_MAX];
+	struct fos_shard shard;
+	int pair[2];
+
+	(void)state;
+	fos_shard_init(&shard, 7, 256);
+	struct sock_fprog all = { (unsigned short)fos__deal_program(&shard, code), code };
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof all), 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 struct dealer {
 	struct fos_shard shard;
 	struct sock_filter code[FOS__DEAL_MAX];
@@ -191,6 +210,21 @@ static void test_as_shard(void **state)
 		"eth vlan=1 vlan=2 vlan=3 vlan=4 ip4 udp=53",
 		"eth pppoe ppp ip4 tcp",
 		"eth vlan=9 pppoe ppp ip6 udp=53",
+		"eth ip4 udp=4789 vxlan eth ip4 tcp",
+		"eth ip4 udp=8472 vxlan eth ip6 udp=53",
+		"eth ip6 udp=4789 vxlan eth vlan=4 ip4 tcp data=9",
+		"eth ip4 ip4 tcp",
+		"eth ip4 ip6 udp=53",
+		"eth ip6 ip4 icmp",
+		"eth ip6 ip6 tcp",
+		"eth ip4 gre ip4 tcp",
+		"eth ip4 gre=0x2000 ip6 tcp",
+		"eth ip6 gre=0xb000 ip4 udp=53",
+		"eth ip4 gre eth ip4 tcp",
+		"eth ip4 gre=0x1000 eth vlan=3 ip6 tcp",
+		"eth ip4 gre frag4=6 data=40",
+		"eth ip4 udp=4789 vxlan eth type=0x0806 data=28",
+		"eth ip4 gre type=0x0806 data=28",
 	};
 	static struct build b;
 	static struct dealer d;
@@ -255,7 +289,7 @@ static void test_any_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_as_shard), cmocka_unit_test(test_others),
-		                            cmocka_unit_test(test_any_bytes) };
+		                            cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_accepted) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include <flowos/worker.h>
 
 /* How sessions are dealt to `workers` workers: what the hash multiplies by. The hash is made so that a program of the kernel's packet
- * filter, which has 32-bit words, no loops and little memory, can work it out as well (io/deal_program.c).
+ * filter, which has 32-bit words, no loops and little memory, can work it out as well: so live ports deal.
  *
  * Of each end (address, port), in 16-bit words in network order, modulo 2^32:
  *     end = start + addr[0] * word 0 + addr[1] * word 1 + ... + port * (port, or 0 where ports do not count)

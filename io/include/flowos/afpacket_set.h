@@ -4,7 +4,7 @@
  * divides what the interface receives, by session.
  *
  * Both directions of a session come to the same thread, whichever interface they arrive at. With `shard`, thread i gets what
- * flowos/shard.h says is worker i's, by a program that the kernel runs, but for what that cannot see: packets in tunnels, and
+ * flowos/shard.h says is worker i's, by a program that the kernel runs, but for what that cannot see: packets in some tunnels, and
  * fragments, which go by addresses alone. Without it, or where the kernel refuses the program, its own hash divides, which
  * is the same both ways and sees fragments and tunnels as little. Nothing is defragmented, as what would come of it could not be
  * sent on. The ports of every interface stand in the order of their threads, also when they are opened again.
