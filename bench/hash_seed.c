@@ -10,16 +10,33 @@
 
 #include <flowos/rand.h>
 
-uint64_t bench_hash_seed(void)
+static uint64_t draw(void)
 {
-	static uint64_t seed;
+	uint64_t seed;
 
-	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed)) {
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed)) {
 		struct timespec t;
 
 		clock_gettime(CLOCK_REALTIME, &t);
 		seed = fos_mix64_add(fos_mix64_add((uint64_t)t.tv_nsec, (uint64_t)t.tv_sec), (uint64_t)getpid());
 	}
-	seed |= seed == 0;
+	return seed | (seed == 0);
+}
+
+uint64_t bench_hash_seed(void)
+{
+	static uint64_t seed;
+
+	if (!seed)
+		seed = draw();
+	return seed;
+}
+
+uint64_t bench_shard_seed(void)
+{
+	static uint64_t seed;
+
+	if (!seed)
+		seed = draw();
 	return seed;
 }

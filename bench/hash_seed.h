@@ -12,4 +12,8 @@
  * others are started. */
 uint64_t bench_hash_seed(void);
 
+/* The same for what deals sessions to live workers (flowos/shard.h): a seed of its own, so that who learns one from what he can
+ * watch knows nothing of the other. */
+uint64_t bench_shard_seed(void);
+
 #endif

@@ -25,10 +25,13 @@ static void place(void *arg, uint64_t number, uint32_t worker)
 static int deal(const struct fos_frames *f, const struct fos_worker_config *cfg, uint32_t workers, uint16_t *worker,
                 bool *backwards)
 {
+	struct fos_shard shard;
 	struct fos_shard_map *map;
 	uint64_t now = 0;
-	int rc = fos_shard_map_create(cfg, SHARD_SEED, workers, place, worker, &map);
+	int rc;
 
+	fos_shard_init(&shard, SHARD_SEED, workers);
+	rc = fos_shard_map_create(cfg, &shard, place, worker, &map);
 	if (rc)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < f->n; i++) {

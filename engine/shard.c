@@ -14,6 +14,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <flowos/rand.h>
+
 #include "frag_key.h"
 
 /* Packets that belong together. */
@@ -31,8 +33,7 @@ struct lump {
 };
 
 struct fos_shard_map {
-	uint64_t seed;
-	uint32_t workers;
+	struct fos_shard shard;
 	unsigned parse_flags;
 	bool verify_checksums;
 	fos_shard_place *place;
@@ -42,61 +43,75 @@ struct fos_shard_map {
 	size_t lumps, buckets; /* a power of two */
 };
 
-static uint32_t spread(uint64_t hash, uint32_t workers)
+void fos_shard_init(struct fos_shard *s, uint64_t seed, uint32_t workers)
 {
-	return (uint32_t)((hash >> 32) * workers >> 32);
+	uint64_t from = fos_mix64_add(seed, 0x73686172); /* draws that nothing else makes of the seed */
+
+	s->seed = seed;
+	s->workers = workers;
+	s->start = (uint32_t)(fos_mix64_add(from, 0) >> 32);
+	s->port = (uint32_t)(fos_mix64_add(from, 1) >> 32) | 1; /* odd: no two ports give the same */
+	for (unsigned i = 0; i < 8; i++)
+		s->addr[i] = (uint32_t)(fos_mix64_add(from, 2 + i) >> 32) | 1;
 }
 
-uint32_t fos_shard_of_key(const struct fos_key *key, uint64_t seed, uint32_t workers)
+static uint32_t mix(uint32_t x)
 {
-	struct fos_key plain = *key;
-
-	plain.vlan = 0xffff;
-	return spread(XXH3_64bits_withSeed(&plain, sizeof(plain), ~seed), workers);
+	x ^= x >> 16;
+	x *= 0x7feb352d;
+	x ^= x >> 15;
+	x *= 0x846ca68b;
+	return x ^ x >> 16;
 }
 
-static uint32_t by_address(const struct fos_pkt *p, uint64_t seed, uint32_t workers)
+static uint32_t end_of(const struct fos_shard *s, const uint8_t *addr, unsigned words, uint16_t port)
 {
-	uint8_t addr[32] = { 0 };
-	size_t len = p->ip_version == 4 ? 4 : 16;
-	const uint8_t *a = p->ip + (p->ip_version == 4 ? 12 : 8), *b = a + len;
-	bool swap = memcmp(a, b, len) > 0;
+	uint32_t end = s->start + s->port * port;
 
-	memcpy(addr, swap ? b : a, len);
-	memcpy(addr + 16, swap ? a : b, len);
-	return spread(XXH3_64bits_withSeed(addr, sizeof(addr), ~seed), workers);
+	for (unsigned i = 0; i < words; i++)
+		end += s->addr[i] * ((uint32_t)addr[2 * i] << 8 | addr[2 * i + 1]);
+	return end;
 }
 
-uint32_t fos_shard_of(const struct fos_pkt *p, uint64_t seed, uint32_t workers)
+static uint32_t worker_of(const struct fos_shard *s, uint32_t one, uint32_t other)
 {
-	struct fos_key key;
+	uint32_t low = one < other ? one : other, high = one < other ? other : one;
 
-	switch (p->verdict) {
-	case FOS_PKT_TCP:
-	case FOS_PKT_UDP:
-		fos_key_of(p, 0, &key);
-		return fos_shard_of_key(&key, seed, workers);
-	case FOS_PKT_FRAGMENT:
-	case FOS_PKT_OTHER:
-		return by_address(p, seed, workers);
-	default:
+	return (uint32_t)((uint64_t)(mix(mix(low) + high) >> 16) * s->workers >> 16);
+}
+
+uint32_t fos_shard_of_key(const struct fos_shard *s, const struct fos_key *key)
+{
+	unsigned words = key->version == 4 ? 2 : 8;
+
+	return worker_of(s, end_of(s, key->addr[0], words, key->port[0]), end_of(s, key->addr[1], words, key->port[1]));
+}
+
+uint32_t fos_shard_of(const struct fos_shard *s, const struct fos_pkt *p)
+{
+	bool session = p->verdict == FOS_PKT_TCP || p->verdict == FOS_PKT_UDP;
+	unsigned words = p->ip_version == 4 ? 2 : 8;
+	const uint8_t *addr = p->ip + (p->ip_version == 4 ? 12 : 8);
+
+	if (!session && p->verdict != FOS_PKT_FRAGMENT && p->verdict != FOS_PKT_OTHER)
 		return 0;
-	}
+	return worker_of(s, end_of(s, addr, words, session ? p->sport : 0),
+	                 end_of(s, addr + words * 2, words, session ? p->dport : 0));
 }
 
-int fos_shard_map_create(const struct fos_worker_config *cfg, uint64_t seed, uint32_t workers, fos_shard_place *place,
+int fos_shard_map_create(const struct fos_worker_config *cfg, const struct fos_shard *shard, fos_shard_place *place,
                          void *arg, struct fos_shard_map **out)
 {
-	struct fos_frag_config frag = {
-		.timeout_ns = cfg->frag.timeout_ns, .max_datagrams = SIZE_MAX, .max_bytes = SIZE_MAX / 2, .seed = seed
-	};
+	struct fos_frag_config frag = { .timeout_ns = cfg->frag.timeout_ns,
+		                        .max_datagrams = SIZE_MAX,
+		                        .max_bytes = SIZE_MAX / 2,
+		                        .seed = shard->seed };
 	struct fos_shard_map *m = calloc(1, sizeof(*m));
 
 	*out = NULL;
 	if (!m)
 		return -ENOMEM;
-	m->seed = seed;
-	m->workers = workers;
+	m->shard = *shard;
 	m->parse_flags = cfg->parse_flags;
 	m->verify_checksums = cfg->verify_checksums;
 	m->place = place;
@@ -129,7 +144,7 @@ void fos_shard_map_destroy(struct fos_shard_map *m)
 
 static size_t bucket_of(const struct fos_shard_map *m, const struct fos__frag_key *key)
 {
-	return (size_t)XXH3_64bits_withSeed(key, sizeof(*key), m->seed) & (m->buckets - 1);
+	return (size_t)XXH3_64bits_withSeed(key, sizeof(*key), m->shard.seed) & (m->buckets - 1);
 }
 
 /* Without memory the chains get longer, and nothing else. */
@@ -238,7 +253,7 @@ static int add_fragment(struct fos_shard_map *m, struct fos_pkt *p, uint64_t num
 		struct lump *l;
 
 		fos__frag_key_read(p, &key);
-		l = lump_of(m, &key, fos_shard_of(p, m->seed, m->workers));
+		l = lump_of(m, &key, fos_shard_of(&m->shard, p));
 		rc = l ? join(&l->packets, &t) : -ENOMEM;
 		if (rc)
 			break;
@@ -246,7 +261,7 @@ static int add_fragment(struct fos_shard_map *m, struct fos_pkt *p, uint64_t num
 			return 0;
 		take_out(m, &key, &t);
 		if (p->verdict != FOS_PKT_FRAGMENT) {
-			place_all(m, &t, fos_shard_of(p, m->seed, m->workers));
+			place_all(m, &t, fos_shard_of(&m->shard, p));
 			break;
 		}
 	}
@@ -264,7 +279,7 @@ int fos_shard_map_add(struct fos_shard_map *m, const struct fos_frame *f, uint64
 		fos_frag_expire(m->frags, now_ns);
 		return add_fragment(m, &p, number);
 	}
-	m->place(m->arg, number, fos_shard_of(&p, m->seed, m->workers));
+	m->place(m->arg, number, fos_shard_of(&m->shard, &p));
 	return 0;
 }
 

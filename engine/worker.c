@@ -456,6 +456,13 @@ void fos_worker_stats(const struct fos_worker *w, struct fos_worker_stats *st)
 	fos_frag_stats(w->frags, &st->frag);
 }
 
+void fos_worker_set_hole_wait(struct fos_worker *w, uint32_t packets, uint64_t ns)
+{
+	w->cfg.hole_wait_packets = packets;
+	w->cfg.hole_wait_ns = ns;
+	fos__worker_defaults(&w->cfg);
+}
+
 void fos_worker_settings(const struct fos_worker *w, struct fos_worker_config *cfg)
 {
 	*cfg = w->cfg;

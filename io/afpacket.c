@@ -192,6 +192,7 @@ int fos_afpacket_open(const char *name, const struct fos_afpacket_opts *opts, st
 		afpacket_close(&a->port);
 		return ret;
 	}
+	snprintf(err, errlen, "%s", a->note);
 	*out = &a->port;
 	return 0;
 }

@@ -83,6 +83,7 @@ struct fos__afpacket {
 	uint64_t looked_ns; /* when it was last looked at, on CLOCK_MONOTONIC */
 	struct fos_port_stats stats;
 	char error[160];
+	char note[160]; /* what is less than was asked for, or "" */
 };
 
 /* afpacket.c: a port that is not open, with defaults in place of what opts has as 0. 0, -ENOMEM or -ENODEV. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * afpacket_set.c: see flowos/afpacket_set.h. Ports of an interface join a fanout group of the kernel (PACKET_FANOUT):
- * member i gets the packets whose hash falls into the i-th part. Groups have numbers that the kernel chooses.
+ * member i gets what a program says, or the packets whose hash falls into the i-th part. Groups have numbers that the kernel
+ * chooses, and members the order in which they joined; an interface that goes down and up again has them leave and join in the
+ * order in which their sockets were made, which is the same.
  */
 #include <flowos/afpacket_set.h>
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +16,17 @@
 #include <sys/utsname.h>
 
 #include "afpacket.h"
+#include "deal_program.h"
 
 enum { THREADS_MAX = 256 };
 
 struct fos_afpacket_set {
 	uint32_t interfaces, threads;
 	bool rollover;
-	char *filter; /* NULL: none */
+	int dealer; /* see fos_afpacket_set_dealer() */
+	struct sock_filter code[FOS__DEAL_MAX];
+	struct sock_fprog program; /* of no instructions: the kernel's hash */
+	char *filter;              /* NULL: none */
 	struct fos_afpacket_opts opts;
 	char (*name)[16];            /* of each interface */
 	struct fos__afpacket **port; /* interface by interface; NULL while it is not open */
@@ -48,61 +55,115 @@ static bool kernel_ignores_outgoing(void)
 	       (major > 6 || (major == 6 && minor >= 2));
 }
 
-/* Joins the group `id`; the first member makes one, and *id is its number. The kernel numbers members in the order in
- * which they join. */
-static int join(struct fos__afpacket *a, bool first, bool rollover, uint16_t *id)
+/* Joins a group of this type; the first member makes one, and *id is its number. 0 or an errno. */
+static int join_type(int fd, int type, bool first, uint16_t *id)
 {
-	int type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING, arg = 0;
-	socklen_t len = sizeof arg;
+	socklen_t len = sizeof(int);
+	int arg;
 
-	if (rollover)
-		type |= PACKET_FANOUT_FLAG_ROLLOVER;
-	if (first)
-		type |= PACKET_FANOUT_FLAG_UNIQUEID;
+	type |= PACKET_FANOUT_FLAG_IGNORE_OUTGOING | (first ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
 	arg = (first ? 0 : *id) | type << 16;
-	if (setsockopt(a->rx_fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof arg) ||
-	    (first && getsockopt(a->rx_fd, SOL_PACKET, PACKET_FANOUT, &arg, &len))) {
-		int why = errno, gone = fos__afpacket_look(a), err = gone ? -gone : why;
-
-		snprintf(a->error, sizeof a->error, "%s: sharing it among threads: %s", a->name, strerror(err));
-		return -err;
-	}
+	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof arg) ||
+	    (first && getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &arg, &len)))
+		return errno;
 	*id = (uint16_t)arg;
 	return 0;
 }
 
-static int open_interface(struct fos_afpacket_set *s, uint32_t interface, char *err, size_t errlen)
+/* Gives the group its program, by its first member. */
+static void give_program(struct fos_afpacket_set *s, int fd)
+{
+	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &s->program, sizeof s->program))
+		s->dealer = -errno;
+}
+
+/* Member `thread` joins the interface's group, *id. The kernel numbers members in the order in which they join. */
+static int join(struct fos_afpacket_set *s, struct fos__afpacket *a, uint32_t thread, uint16_t *id)
+{
+	int type = s->dealer ? PACKET_FANOUT_HASH : PACKET_FANOUT_CBPF, why, gone;
+
+	if (s->rollover)
+		type |= PACKET_FANOUT_FLAG_ROLLOVER;
+	why = join_type(a->rx_fd, type, thread == 0, id);
+	if (!why)
+		return 0;
+	gone = fos__afpacket_look(a);
+	why = gone ? -gone : why;
+	snprintf(a->error, sizeof a->error, "%s: sharing it among threads: %s", a->name, strerror(why));
+	return -why;
+}
+
+static int open_port(struct fos_afpacket_set *s, uint32_t interface, uint32_t thread, uint16_t *id, char *err,
+                     size_t errlen)
+{
+	struct fos__afpacket **a = port_at(s, interface, thread);
+	struct fos_afpacket_opts opts = s->opts;
+	int ret;
+
+	opts.port = (uint16_t)(opts.port + interface);
+	ret = fos__afpacket_new(s->name[interface], &opts, a, err, errlen);
+	if (ret)
+		return ret;
+	(*a)->stats = s->past[interface * s->threads + thread];
+	ret = fos__afpacket_prepare(*a);
+	if (!ret && s->threads > 1)
+		ret = join(s, *a, thread, id);
+	if (ret)
+		snprintf(err, errlen, "%s", (*a)->error);
+	return ret;
+}
+
+static void close_interface(struct fos_afpacket_set *s, uint32_t interface)
+{
+	for (uint32_t t = 0; t < s->threads; t++) {
+		struct fos__afpacket **a = port_at(s, interface, t);
+
+		if (!*a)
+			continue;
+		fos_port_stats(&(*a)->port, &s->past[interface * s->threads + t]);
+		fos_port_close(&(*a)->port);
+		*a = NULL;
+	}
+}
+
+/* Makes all ports, which take nothing yet. A socket whose group was refused its program leaves that only by being closed: so then it
+ * begins again, with the kernel's hash. */
+static int prepare_interface(struct fos_afpacket_set *s, uint32_t interface, char *err, size_t errlen)
 {
 	uint16_t id = 0;
 	int ret = 0;
 
 	for (uint32_t t = 0; t < s->threads && !ret; t++) {
-		struct fos__afpacket **a = port_at(s, interface, t);
-		struct fos_afpacket_opts opts = s->opts;
+		ret = open_port(s, interface, t, &id, err, errlen);
+		if (ret || t || s->threads == 1 || s->dealer)
+			continue;
+		give_program(s, (*port_at(s, interface, 0))->rx_fd);
+		if (s->dealer) {
+			close_interface(s, interface);
+			ret = open_port(s, interface, 0, &id, err, errlen);
+		}
+	}
+	return ret;
+}
 
-		opts.port = (uint16_t)(opts.port + interface);
-		ret = fos__afpacket_new(s->name[interface], &opts, a, err, errlen);
+static int start_interface(struct fos_afpacket_set *s, uint32_t interface, char *err, size_t errlen)
+{
+	int ret = 0;
+
+	for (uint32_t t = 0; t < s->threads && !ret; t++) {
+		struct fos__afpacket *a = *port_at(s, interface, t);
+
+		ret = fos__afpacket_start(a, s->filter);
 		if (ret)
-			break;
-		(*a)->stats = s->past[interface * s->threads + t];
-		ret = fos__afpacket_prepare(*a);
-		if (!ret && s->threads > 1)
-			ret = join(*a, t == 0, s->rollover, &id);
-		if (ret)
-			snprintf(err, errlen, "%s", (*a)->error);
+			snprintf(err, errlen, "%s", a->error);
 	}
 	return ret;
 }
 
 static void close_all(struct fos_afpacket_set *s)
 {
-	for (uint32_t i = 0; i < s->interfaces * s->threads; i++) {
-		if (!s->port[i])
-			continue;
-		fos_port_stats(&s->port[i]->port, &s->past[i]);
-		fos_port_close(&s->port[i]->port);
-		s->port[i] = NULL;
-	}
+	for (uint32_t i = 0; i < s->interfaces; i++)
+		close_interface(s, i);
 }
 
 static int open_all(struct fos_afpacket_set *s, char *err, size_t errlen)
@@ -110,12 +171,9 @@ static int open_all(struct fos_afpacket_set *s, char *err, size_t errlen)
 	int ret = 0;
 
 	for (uint32_t i = 0; i < s->interfaces && !ret; i++)
-		ret = open_interface(s, i, err, errlen);
-	for (uint32_t i = 0; i < s->interfaces * s->threads && !ret; i++) {
-		ret = fos__afpacket_start(s->port[i], s->filter);
-		if (ret)
-			snprintf(err, errlen, "%s", s->port[i]->error);
-	}
+		ret = prepare_interface(s, i, err, errlen);
+	for (uint32_t i = 0; i < s->interfaces && !ret; i++)
+		ret = start_interface(s, i, err, errlen);
 	if (ret)
 		close_all(s);
 	return ret;
@@ -144,6 +202,12 @@ int fos_afpacket_set_open(const char *const *names, uint32_t interfaces, const s
 	s->threads = opts->threads;
 	s->rollover = opts->rollover;
 	s->opts = opts->port;
+	s->dealer = -ENOENT;
+	if (opts->shard) {
+		s->dealer = 0;
+		s->program = (struct sock_fprog){ .len = (unsigned short)fos__deal_program(opts->shard, s->code),
+			                          .filter = s->code };
+	}
 	s->name = calloc(interfaces, sizeof *s->name);
 	s->port = calloc(ports, sizeof *s->port);
 	s->past = calloc(ports, sizeof *s->past);
@@ -175,10 +239,24 @@ struct fos_port *fos_afpacket_set_port(const struct fos_afpacket_set *s, uint32_
 	return a ? &a->port : NULL;
 }
 
-int fos_afpacket_set_reopen(struct fos_afpacket_set *s, char *err, size_t errlen)
+int fos_afpacket_set_reopen(struct fos_afpacket_set *s, uint32_t interface, char *err, size_t errlen)
 {
-	close_all(s);
-	return open_all(s, err, errlen);
+	int ret;
+
+	close_interface(s, interface);
+	ret = prepare_interface(s, interface, err, errlen);
+	if (!ret)
+		ret = start_interface(s, interface, err, errlen);
+	if (ret)
+		close_interface(s, interface);
+	else
+		snprintf(err, errlen, "%s", (*port_at(s, interface, 0))->note);
+	return ret;
+}
+
+int fos_afpacket_set_dealer(const struct fos_afpacket_set *s)
+{
+	return s->dealer;
 }
 
 void fos_afpacket_set_close(struct fos_afpacket_set *s)

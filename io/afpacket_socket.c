@@ -135,6 +135,20 @@ static int find_interface(struct fos__afpacket *a)
 	return 0;
 }
 
+/* Beyond the system's limit only CAP_NET_ADMIN gets a queue. The kernel counts twice what is asked for, for what is not payload. */
+static void set_queue(struct fos__afpacket *a, int fd, int force, int option, int bytes)
+{
+	socklen_t len = sizeof bytes;
+	int got = 0;
+
+	if (!setsockopt(fd, SOL_SOCKET, force, &bytes, sizeof bytes))
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes);
+	if (getsockopt(fd, SOL_SOCKET, option, &got, &len) || got / 2 < bytes)
+		snprintf(a->note, sizeof a->note, "%s: a queue of %d bytes, and not of %d, for want of CAP_NET_ADMIN",
+		         a->name, got / 2, bytes);
+}
+
 /* Packets that do not fit into a slot go to the socket's queue, of as many bytes as the ring has. */
 static int prepare_big(struct fos__afpacket *a)
 {
@@ -143,8 +157,7 @@ static int prepare_big(struct fos__afpacket *a)
 
 	if (ret)
 		return ret;
-	if (setsockopt(a->rx_fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes))
-		(void)setsockopt(a->rx_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	set_queue(a, a->rx_fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
 	ret = set(a, a->rx_fd, SOL_PACKET, PACKET_AUXDATA, 1, "tags beside packets");
 	return ret ? ret : set(a, a->rx_fd, SOL_PACKET, PACKET_COPY_THRESH, 1, "packets longer than a slot");
 }
@@ -192,8 +205,7 @@ static int prepare_tx(struct fos__afpacket *a)
 	if (a->tx_fd < 0)
 		return failed(a, "a packet socket");
 	/* What waits in a ring counts at its full size, and must not be held up by another limit. */
-	if (setsockopt(a->tx_fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes))
-		(void)setsockopt(a->tx_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	set_queue(a, a->tx_fd, SO_SNDBUFFORCE, SO_SNDBUF, bytes);
 	ret = set(a, a->tx_fd, SOL_PACKET, PACKET_VNET_HDR, 1, "super-packets");
 	if (!ret && a->opts.qdisc_bypass)
 		ret = set(a, a->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1, "bypassing the queueing discipline");

@@ -14,6 +14,7 @@
 #include "hash_seed.h"
 #include "json_out.h"
 #include "mb_clock.h"
+#include "mb_news.h"
 
 void mb_box_say(void *box, const char *text)
 {
@@ -28,7 +29,7 @@ static int make_hand(struct mb_box *b, char *err, size_t errlen)
 	int rc;
 
 	mb_engine_config(b->conf, &cfg);
-	rc = mb_hand_make(&cfg, bench_hash_seed(), b->made, &b->hand);
+	rc = mb_hand_make(&cfg, &b->shard, &b->hand);
 	if (rc)
 		snprintf(err, errlen, "no memory for queues between %u workers", b->made);
 	for (unsigned i = 0; rc == 0 && i < b->made; i++) {
@@ -47,7 +48,9 @@ int mb_box_make(struct mb_box *b, const struct mb_conf *c, char *err, size_t err
 	b->start_ns = mb_monotonic_ns();
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	b->news = c->trace || c->workers < 2 ? -ENOENT : mb_news_open();
 	b->worker = calloc(c->workers, sizeof(*b->worker));
+	fos_shard_init(&b->shard, bench_shard_seed(), c->workers);
 	if (b->ended < 0 || b->trouble < 0 || !b->worker) {
 		snprintf(err, errlen, "no memory");
 		return -ENOMEM;
@@ -100,11 +103,13 @@ void mb_box_free(struct mb_box *b)
 		close(b->ended);
 	if (b->trouble >= 0)
 		close(b->trouble);
+	if (b->news >= 0)
+		close(b->news);
 	b->worker = NULL;
 	b->set = NULL;
 	b->hand = NULL;
 	b->made = 0;
-	b->ended = b->trouble = -1;
+	b->ended = b->trouble = b->news = -1;
 }
 
 void mb_box_stats(struct mb_box *b, struct mb_stats *st)

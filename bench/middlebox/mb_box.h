@@ -18,11 +18,18 @@ struct mb_box {
 	struct mb_worker *worker; /* conf->workers of them */
 	unsigned made;
 	int ended;                    /* an eventfd: a worker's thread is over */
-	int trouble;                  /* an eventfd: a port of the set said that its interface is gone */
+	int trouble;                  /* an eventfd: ports of the set said that their interfaces are gone */
+	struct fos_shard shard;       /* how sessions are dealt to workers */
 	struct mb_hand *hand;         /* between several workers */
 	struct fos_afpacket_set *set; /* the ports of several workers; NULL: one worker has its own */
-	bool broken;                  /* the set is to be opened again */
-	uint64_t mend_ns, backoff_ns; /* when, on the monotonic clock */
+	bool dealer_said;             /* that the kernel does not deal as is wanted */
+	int news;                     /* of interfaces, for several workers; negative: none */
+	bool broken;                  /* some interface of the set is to be opened again: */
+	struct mb_mend {
+		bool broken, given;         /* given: workers have given their ports back */
+		bool noted;                 /* what is less than at the start was said */
+		uint64_t at_ns, backoff_ns; /* when, on the monotonic clock */
+	} mend[MB_INTERFACES_MAX];
 	uint64_t start_ns;
 };
 
@@ -35,12 +42,13 @@ void mb_box_free(struct mb_box *b);
 
 /* mb_mend.c. The ports of several workers are opened together, and handed out; see afpacket_set.h. */
 int mb_box_ports(struct mb_box *b, char *err, size_t errlen);
-/* To be called when `trouble` is readable, and every 100 ms while `broken`: workers give their ports back between two
- * batches, the set is opened again, workers get the new ones. Where that fails (an interface is not there) it is tried again
- * with growing pauses, and nothing is forwarded meanwhile. */
+/* To be called when `trouble` or `news` is readable, and every 100 ms while `broken`: workers give back their ports of an interface that is gone
+ * between two batches, these are opened again, workers get the new ones. Where that fails (it is not there) it is tried
+ * again with growing pauses, or when there is news. What comes at other interfaces is received all the while. */
 void mb_box_mend(struct mb_box *b);
 /* mb_open.c */
-int mb_open_set(const struct mb_conf *c, struct fos_afpacket_set **set, char *err, size_t errlen);
+int mb_open_set(const struct mb_conf *c, const struct fos_shard *shard, struct fos_afpacket_set **set, char *err,
+                size_t errlen);
 
 void mb_box_stats(struct mb_box *b, struct mb_stats *st);
 /* What modules found, added up; once all workers have ended. A new reference; NULL: no memory. */

@@ -205,5 +205,5 @@ int mb_conf_diff(const struct mb_conf *old, const struct mb_conf *now, mb_change
 
 bool mb_conf_changeable(const char *key)
 {
-	return strncmp(key, "impair.", 7) == 0 || strcmp(key, "metrics") == 0;
+	return strncmp(key, "impair.", 7) == 0 || strcmp(key, "metrics") == 0 || strcmp(key, "engine.hole-wait") == 0;
 }

@@ -14,7 +14,6 @@
 #include <ck_ring.h>
 
 #include <flowos/parse.h>
-#include <flowos/shard.h>
 
 /* A packet under way; its bytes follow. */
 struct parcel {
@@ -46,7 +45,7 @@ struct worker {
 
 struct mb_hand {
 	struct fos_worker_config cfg;
-	uint64_t seed;
+	struct fos_shard shard;
 	uint32_t workers;
 	struct queue *queue; /* from * workers + to */
 	struct worker *worker;
@@ -141,7 +140,7 @@ static int new_map(struct worker *w)
 	struct mb_hand *h = w->hand;
 
 	fos_shard_map_destroy(w->map);
-	return fos_shard_map_create(&h->cfg, h->seed, h->workers, placed, w, &w->map);
+	return fos_shard_map_create(&h->cfg, &h->shard, placed, w, &w->map);
 }
 
 /* Nothing waits any more: what is not complete goes by its addresses. */
@@ -188,7 +187,7 @@ void mb_hand_deal(struct mb_hand *h, uint32_t me, struct fos_batch *b)
 
 		w->pkt.f = *f;
 		fos_parse(&w->pkt, h->cfg.parse_flags);
-		uint32_t to = fos_shard_of(&w->pkt, h->seed, h->workers);
+		uint32_t to = fos_shard_of(&h->shard, &w->pkt);
 		bool fragment = w->pkt.verdict == FOS_PKT_FRAGMENT;
 
 		if (to == me && !fragment) {
@@ -294,9 +293,10 @@ void mb_hand_waker(struct mb_hand *h, uint32_t me, int fd)
 	h->worker[me].wake = fd;
 }
 
-int mb_hand_make(const struct fos_worker_config *cfg, uint64_t seed, uint32_t workers, struct mb_hand **out)
+int mb_hand_make(const struct fos_worker_config *cfg, const struct fos_shard *shard, struct mb_hand **out)
 {
 	struct mb_hand *h = calloc(1, sizeof(*h));
+	uint32_t workers = shard->workers;
 	size_t pairs = (size_t)workers * workers;
 	int rc = 0;
 
@@ -304,7 +304,7 @@ int mb_hand_make(const struct fos_worker_config *cfg, uint64_t seed, uint32_t wo
 	if (!h)
 		return -ENOMEM;
 	h->cfg = *cfg;
-	h->seed = seed;
+	h->shard = *shard;
 	h->workers = workers;
 	h->receiving = workers;
 	h->queue = calloc(pairs, sizeof(*h->queue));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * mb_hand.h: packets that one worker received and another one's engine must have: the kernel divides by a hash of its own,
- * which knows neither fragments nor every tunnel. Whose a packet is says flowos/shard.h, for all packets; it is copied, since
+ * mb_hand.h: packets that one worker received and another one's engine must have: what divides them in the kernel knows neither
+ * fragments nor every tunnel. Whose a packet is says flowos/shard.h, for all packets; it is copied, since
  * a ring's memory goes back to the kernel, and goes through a queue with one writer and one reader. Fragments first go to
  * one worker, by their addresses, who waits until a datagram is complete and then knows whose all its fragments are.
  *
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <flowos/shard.h>
 #include <flowos/worker.h>
 
 enum {
@@ -26,11 +27,12 @@ struct mb_hand;
 
 struct mb_hand_stats {
 	uint64_t handed; /* packets that went to another worker */
-	uint64_t lost;   /* that did not, since its queue was full: its streams miss them */
+	uint64_t
+	    lost; /* that did not, since its queue was full: its streams miss them, and of a gate they do not leave */
 };
 
-/* `cfg`: what all the engines have. `seed` must be a secret where others choose addresses. 0 or -ENOMEM. */
-int mb_hand_make(const struct fos_worker_config *cfg, uint64_t seed, uint32_t workers, struct mb_hand **out);
+/* `cfg`: what all the engines have. *shard, which is copied, says whose a packet is, and how many workers there are. 0 or -ENOMEM. */
+int mb_hand_make(const struct fos_worker_config *cfg, const struct fos_shard *shard, struct mb_hand **out);
 void mb_hand_free(struct mb_hand *h); /* after all threads; NULL is none */
 
 /* An eventfd by which worker `me` is waken; before threads start. */

@@ -107,7 +107,7 @@ int mb_link_close(struct mb_link *l)
 void mb_link_lost(struct mb_link *l, int error)
 {
 	char other[IF_NAMESIZE];
-	uint64_t one = 1;
+	uint64_t one = UINT64_C(1) << l->index * MB_TROUBLE_BITS;
 
 	l->probe = false;
 	if (l->state == MB_LINK_GONE || (l->state == MB_LINK_DOWN && error == -ENETDOWN))
@@ -139,6 +139,24 @@ void mb_link_alive(struct mb_link *l)
 	say(l, "%s: is up again", l->name);
 }
 
+void mb_link_note(const char *said, char *text, size_t len)
+{
+	snprintf(text, len, "%s (--net-admin keeps it)", said);
+}
+
+/* It was opened again, and the opener said this. */
+static void opened_again(struct mb_link *l, const char *said)
+{
+	char text[600];
+
+	say(l, "%s: is there again", l->name);
+	if (!*said || l->noted)
+		return;
+	l->noted = true;
+	mb_link_note(said, text, sizeof(text));
+	say(l, "%s", text);
+}
+
 static void try_again(struct mb_link *l, uint64_t now_ms)
 {
 	char err[512] = "";
@@ -148,7 +166,7 @@ static void try_again(struct mb_link *l, uint64_t now_ms)
 	else if (l->shared)
 		l->backoff_ms = MB_BACKOFF_FIRST_MS; /* who has the set does it */
 	else if (mb_link_open(l, err, sizeof(err)) == 0)
-		say(l, "%s: is there again", l->name);
+		opened_again(l, err);
 	l->backoff_ms = l->backoff_ms * 2 < MB_BACKOFF_MOST_MS ? l->backoff_ms * 2 : MB_BACKOFF_MOST_MS;
 	l->next_ms = now_ms + (l->state == MB_LINK_UP ? MB_LOOK_MS : l->backoff_ms);
 }
@@ -165,6 +183,12 @@ void mb_link_tick(struct mb_link *l, uint64_t now_ms)
 		try_again(l, now_ms);
 	else
 		l->next_ms = now_ms + MB_LOOK_MS;
+}
+
+void mb_link_news(struct mb_link *l)
+{
+	if (l->state != MB_LINK_UP && l->next_ms)
+		l->next_ms = 1;
 }
 
 void mb_link_stats(const struct mb_link *l, struct fos_port_stats *st)

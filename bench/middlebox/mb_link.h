@@ -20,12 +20,13 @@ enum {
 	MB_BACKOFF_FIRST_MS = 50,
 	MB_BACKOFF_MOST_MS = 2000,
 	MB_LOOK_MS = 250,
+	MB_TROUBLE_BITS = 64 / MB_INTERFACES_MAX, /* of what `trouble` counts, for each interface */
 };
 
 /* A line about an interface, for whoever watches. May be called from any worker's thread. */
 typedef void mb_say(void *arg, const char *text);
 
-/* How a link's port is opened. */
+/* How a link's port is opened. Where it succeeds, err may say what is less than was asked for. */
 typedef int mb_opener(const struct mb_conf *c, unsigned index, unsigned worker, struct fos_port **port, char *err,
                       size_t errlen);
 mb_opener mb_open_live, mb_open_trace;
@@ -49,8 +50,9 @@ struct mb_link {
 	uint64_t next_ms, backoff_ms; /* when it is tried or looked at again, on the monotonic clock */
 	struct fos_port_stats before; /* of the ports that it had before */
 	uint64_t losses;              /* how often it went down or away */
-	bool shared; /* its port is one of a set, which is opened again as a whole: see mb_box_mend() */
-	int trouble; /* an eventfd that says so when such a one is gone */
+	bool shared; /* its port is one of a set, and opened again with those of its interface: see mb_box_mend() */
+	bool noted;  /* what is less than at the start was said */
+	int trouble; /* an eventfd that says so when such a one is gone: see mb_link_troubled() */
 	mb_say *say;
 	void *say_arg;
 };
@@ -58,6 +60,12 @@ struct mb_link {
 /* A shared one gets its port, and gives it back. 0 or a negative errno. */
 int mb_link_put(struct mb_link *l, struct fos_port *port);
 void mb_link_take(struct mb_link *l);
+
+/* Does what was read from `trouble` say that the interface is gone? */
+static inline bool mb_link_troubled(uint64_t said, unsigned index)
+{
+	return said >> index * MB_TROUBLE_BITS & ((UINT64_C(1) << MB_TROUBLE_BITS) - 1);
+}
 
 /* Opens it for the first time: what is wrong then is an error. The names in *l, opener, conf, index, worker, epoll, say are set
  * by the caller. Returns 0 or a negative errno with a line in err. */
@@ -82,6 +90,12 @@ void mb_link_alive(struct mb_link *l);
 
 /* Time has passed: what is due is tried. */
 void mb_link_tick(struct mb_link *l, uint64_t now_ms);
+
+/* Makes of what the opener said a line for a person, which is to be said once. */
+void mb_link_note(const char *said, char *text, size_t len);
+
+/* Some interface has changed: if this one is waited for, it is time to try. */
+void mb_link_news(struct mb_link *l);
 
 /* Counts of all its ports. */
 void mb_link_stats(const struct mb_link *l, struct fos_port_stats *st);

@@ -222,7 +222,7 @@ int mb_live(const struct bench_opts *o, int argc, char **argv, struct bench_resu
 	}
 	l->o = o;
 	l->result = *out;
-	l->watch.signals = l->box.ended = l->box.trouble = -1;
+	l->watch.signals = l->box.ended = l->box.trouble = l->box.news = -1;
 	rc = configure(l);
 	if (rc == 0)
 		rc = check_outputs(o, l->err, sizeof(l->err));

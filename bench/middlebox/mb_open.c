@@ -45,9 +45,10 @@ int mb_open_live(const struct mb_conf *c, unsigned index, unsigned worker, struc
 	return fos_afpacket_open(c->interface[index], &opts, port, err, errlen);
 }
 
-int mb_open_set(const struct mb_conf *c, struct fos_afpacket_set **set, char *err, size_t errlen)
+int mb_open_set(const struct mb_conf *c, const struct fos_shard *shard, struct fos_afpacket_set **set, char *err,
+                size_t errlen)
 {
-	const struct fos_afpacket_set_opts opts = { .port = options_of(c), .threads = c->workers };
+	const struct fos_afpacket_set_opts opts = { .port = options_of(c), .threads = c->workers, .shard = shard };
 
 	return fos_afpacket_set_open(c->interface, c->interfaces, &opts, set, err, errlen);
 }

@@ -12,7 +12,7 @@
 #include "mb_notify.h"
 
 struct changes {
-	bool impair, metrics;
+	bool impair, metrics, hole_wait;
 	unsigned refused;
 };
 
@@ -39,9 +39,42 @@ static void look(void *arg, const char *key, const char *was, const char *now)
 		c->refused++;
 	} else if (strcmp(key, "metrics") == 0) {
 		c->metrics = true;
+	} else if (strcmp(key, "engine.hole-wait") == 0) {
+		c->hole_wait = true;
 	} else {
 		c->impair = true;
 	}
+}
+
+static struct mb_patience patience_of(const struct mb_conf *c)
+{
+	struct mb_patience p;
+
+	bench_hole_wait(&c->engine, &c->impair, &p.packets, &p.ns);
+	return p;
+}
+
+/* What holes are waited for: as was asked, and as long as the impairment displaces packets. */
+static void change_hole_wait(struct mb_conf *c, struct mb_box *b, const struct mb_conf *now)
+{
+	struct mb_patience p = patience_of(now);
+
+	for (unsigned i = 0; i < b->made; i++)
+		if (mb_worker_ask(&b->worker[i], mb_worker_patience, &p))
+			say("hole-wait: worker %u is too busy", i);
+	c->engine.hole_packets = now->engine.hole_packets;
+	c->engine.hole_ns = now->engine.hole_ns;
+}
+
+static void say_hole_wait(const struct mb_conf *c, const struct mb_patience *was)
+{
+	struct mb_patience p = patience_of(c);
+	char text[64];
+
+	if (p.packets == was->packets && p.ns == was->ns)
+		return;
+	bench_hole_wait_text(p.packets, p.ns, text, sizeof(text));
+	say("hole-wait: now %s", text);
 }
 
 /* All workers get it; one that is too busy keeps the old one, which is said. */
@@ -54,7 +87,7 @@ static void change_impair(struct mb_conf *c, struct mb_box *b, const struct mb_c
 		return;
 	}
 	for (unsigned i = 0; i < b->made; i++) {
-		struct mb_new_impair n = { .spec = &now->impair };
+		struct mb_new_impair n = { .spec = &now->impair, .patience = patience_of(now) };
 
 		if (mb_worker_ask(&b->worker[i], mb_worker_impair, &n))
 			say("impair: worker %u is too busy", i);
@@ -96,12 +129,17 @@ void mb_reload(struct mb_conf *c, struct mb_box *b, struct mb_server *s, int arg
 		if (mb_run_opts_again(now, argc, argv, err, sizeof(err)) >= 0) {
 			say("%s; nothing is changed", err);
 		} else {
+			struct mb_patience was = patience_of(c);
+
 			mb_conf_diff(c, now, look, &ch);
+			if (ch.hole_wait)
+				change_hole_wait(c, b, now);
 			if (ch.impair)
 				change_impair(c, b, now);
+			say_hole_wait(c, &was);
 			if (ch.metrics)
 				change_metrics(c, s, now);
-			if (!ch.impair && !ch.metrics && !ch.refused)
+			if (!ch.impair && !ch.hole_wait && !ch.metrics && !ch.refused)
 				say("%s: read again, nothing has changed", c->path);
 		}
 		mb_conf_free(now);

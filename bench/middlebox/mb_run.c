@@ -141,7 +141,7 @@ int mb_run(int argc, char **argv)
 		return mb_run_fail("no memory");
 	r->argc = argc;
 	r->argv = argv;
-	r->watch.signals = r->box.ended = r->box.trouble = -1;
+	r->watch.signals = r->box.ended = r->box.trouble = r->box.news = -1;
 	mb_conf_init(&r->conf);
 	status = mb_run_opts(&r->conf, argc, argv);
 	if (status < 0)

@@ -88,10 +88,11 @@ void mb_watch_run(struct mb_watch *w, uint64_t duration_ns)
 
 	w->end_ns = duration_ns ? mb_monotonic_ns() + duration_ns : 0;
 	while (over < w->box->made) {
-		struct pollfd p[4] = {
+		struct pollfd p[5] = {
 			{ .fd = w->signals, .events = POLLIN },
 			{ .fd = w->box->ended, .events = POLLIN },
 			{ .fd = w->box->trouble, .events = POLLIN },
+			{ .fd = w->box->news, .events = POLLIN },
 			{ .fd = w->server ? mb_server_fd(w->server) : -1, .events = POLLIN },
 		};
 		uint64_t now = mb_monotonic_ns(), n;
@@ -99,7 +100,7 @@ void mb_watch_run(struct mb_watch *w, uint64_t duration_ns)
 
 		if (w->end_ns && !w->stopping && w->end_ns < now + (uint64_t)wait * 1000000u)
 			wait = w->end_ns > now ? (int)((w->end_ns - now) / 1000000 + 1) : 0;
-		poll(p, 4, wait);
+		poll(p, 5, wait);
 		on_signals(w);
 		mb_box_mend(w->box);
 		if (w->server)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mb_clock.h"
+#include "mb_news.h"
 #include "mb_worker_loop.h"
 
 /* In the place of a question, once no more are answered. */
@@ -162,6 +163,9 @@ static void wait_for(struct mb_worker *w, uint64_t ns)
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd == w->wake || ev[i].data.fd == w->timer)
 			(void)!read(ev[i].data.fd, &read_off, sizeof(read_off));
+		else if (ev[i].data.fd == w->news && mb_news_read(w->news))
+			for (unsigned k = 0; k < w->links; k++)
+				mb_link_news(&w->link[k]);
 }
 
 static void tick_links(struct mb_worker *w)

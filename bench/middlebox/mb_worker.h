@@ -58,6 +58,7 @@ struct mb_worker {
 	struct fos_batch *handed;              /* what others received of this one's sessions */
 	struct fos_batch *batch, *side, *part; /* what came; of one interface; what is left to be sent */
 	int epoll, wake, timer;
+	int news;           /* of interfaces; negative: none */
 	int ended, trouble; /* eventfds of the box's: the thread is over; a shared link is gone */
 	_Atomic(struct mb_ask *) ask;
 	atomic_bool stop;
@@ -84,9 +85,18 @@ void mb_worker_free(struct mb_worker *w);
  * run. */
 int mb_worker_ask(struct mb_worker *w, void (*run)(struct mb_worker *w, void *arg), void *arg);
 
-/* To be run by an ask: puts another impairment in the place of this one, whose packets leave first. */
+/* How long the engine waits for holes. */
+struct mb_patience {
+	uint32_t packets;
+	uint64_t ns;
+};
+void mb_worker_patience(struct mb_worker *w, void *arg); /* to be run by an ask, with one of these */
+
+/* To be run by an ask: puts another impairment in the place of this one, whose packets leave first; and the patience that it asks
+ * for. */
 struct mb_new_impair {
 	const struct fos_impair_spec *spec;
+	struct mb_patience patience;
 	int status;
 	char err[512];
 };

@@ -13,6 +13,7 @@
 
 #include <flowos/pcapng_writer.h>
 
+#include "mb_news.h"
 #include "mb_worker_loop.h"
 
 void mb_worker_failed(struct mb_worker *w, int status, const char *text)
@@ -45,6 +46,9 @@ static int make_waiting(struct mb_worker *w)
 		return -ENOMEM;
 	int rc = watch(w, w->wake);
 
+	w->news = w->conf->trace ? -ENOENT : mb_news_open();
+	if (w->news >= 0 && rc == 0)
+		rc = watch(w, w->news);
 	return rc ? rc : watch(w, w->timer);
 }
 
@@ -107,7 +111,7 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 	w->index = index;
 	w->ended = ended;
 	w->trouble = trouble;
-	w->epoll = w->wake = w->timer = -1;
+	w->epoll = w->wake = w->timer = w->news = -1;
 	rc = make_waiting(w);
 	if (rc) {
 		snprintf(err, errlen, "worker %u: %s", index, strerror(-rc));
@@ -206,6 +210,13 @@ void mb_worker_last(struct mb_worker *w)
 	}
 }
 
+void mb_worker_patience(struct mb_worker *w, void *arg)
+{
+	const struct mb_patience *p = arg;
+
+	fos_worker_set_hole_wait(w->engine, p->packets, p->ns);
+}
+
 void mb_worker_impair(struct mb_worker *w, void *arg)
 {
 	struct mb_new_impair *n = arg;
@@ -215,6 +226,7 @@ void mb_worker_impair(struct mb_worker *w, void *arg)
 		unwrap(w, n->err, sizeof(n->err));
 	}
 	n->status = wrap(w, n->spec, n->err, sizeof(n->err));
+	mb_worker_patience(w, &n->patience);
 }
 
 void mb_worker_free(struct mb_worker *w)
@@ -234,5 +246,7 @@ void mb_worker_free(struct mb_worker *w)
 		close(w->wake);
 	if (w->timer >= 0)
 		close(w->timer);
+	if (w->news >= 0)
+		close(w->news);
 	memset(w, 0, sizeof(*w));
 }

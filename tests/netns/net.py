@@ -24,6 +24,20 @@ PREFIX = os.environ.get("FLOWOS_NETNS", "flowos")
 CLIENT, SERVER = ("10.77.0.1", "fd77::1"), ("10.77.0.2", "fd77::2")
 PORT = 8077
 
+# Runs a command for which setsockopt(PACKET_FANOUT_DATA) does not work.
+REFUSING = """
+import ctypes, os, struct, sys
+steps = [(0x20, 0, 0, 0), (0x15, 0, 3, 54 if os.uname().machine == 'x86_64' else 208), (0x20, 0, 0, 32), (0x15, 0, 1, 22),
+         (6, 0, 0, 0x50000 | 13), (6, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+program = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+    sys.exit("no filter: " + os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+REFUSE = (sys.executable, "-c", REFUSING)
+
 
 def require(*programs):
     """Ends the test with status 77 where this machine has no namespaces for it."""
@@ -68,14 +82,14 @@ class Net(live_net.Lab):
 
 
 class Box:
-    """A `flowos run` between the two interfaces."""
+    """A `flowos run` between the two interfaces; `before`: a command that runs it."""
 
-    def __init__(self, net, folder, *options, where="box", **environment):
+    def __init__(self, net, folder, *options, where="box", before=(), **environment):
         self.net, self.folder = net, folder
         self.socket, self.json = os.path.join(folder, where + ".sock"), os.path.join(folder, where + ".json")
         self.log = os.path.join(folder, where + ".log")
         with open(self.log, "wb") as log, open(os.path.join(folder, where + ".out"), "wb") as out:
-            self.process = net.start(where, os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
+            self.process = net.start(where, *before, os.path.join(common.BIN, "flowos"), "run", "--control", self.socket, "--json",
                                      self.json, *options, stdout=out, stderr=log, cwd=folder, env={**os.environ, **environment})
         assert until(lambda: " on " in self.said() or "forwarding between" in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()

@@ -4,6 +4,7 @@
 way to it; modules saw all of them, without a gap; what waits is shown, and what must not pass does not."""
 
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -58,9 +59,9 @@ class Gate(test_middlebox.Live):
             self.net.command("box", "sysctl", "-qw", f"net.ipv6.conf.{port}.disable_ipv6=1")
             self.net.ip("box", "link", "set", port, "up")
 
-    def box(self, release, *options, ports="left,right"):
+    def box(self, release, *options, ports="left,right", before=()):
         os.makedirs(self.path(release), exist_ok=True)
-        return net.Box(self.net, self.path(release), "-i", ports, "--ring-bytes", "64M", "--release", release, *options)
+        return net.Box(self.net, self.path(release), "-i", ports, "--ring-bytes", "64M", "--release", release, *options, before=before)
 
     def clean(self, result):
         """Nothing is lost, torn, or left behind."""
@@ -69,8 +70,8 @@ class Gate(test_middlebox.Live):
             self.assertEqual(engine[word], 0, word)
         self.assertEqual(result["tx_lost"], 0)
 
-    def whole(self):
-        box = self.box("gate", "--stage", f"dump:dir={self.path('dump')}", "--stage", f"digest:out={self.path('digest')}")
+    def whole(self, *options, before=()):
+        box = self.box("gate", *options, "--stage", f"dump:dir={self.path('dump')}", "--stage", f"digest:out={self.path('digest')}", before=before)
         self.assertEqual(box.ctl("flows")["flows"][0]["release"], "gate")
         self.assertEqual(box.ctl("flows")["flows"][0]["fail"], "open")
         self.net.serve(self.site)
@@ -81,6 +82,7 @@ class Gate(test_middlebox.Live):
         self.clean(result)
         self.assertEqual(result["engine"]["released"], result["engine"]["packets"])
         self.assertEqual(result["forwarded"], result["engine"]["packets"])
+        self.assertEqual(result["forwarded"], sum(port["rx_packets"] for port in result["ports"]))
         want = sorted((self.read(os.path.join(self.site, str(size))) for size in SIZES for _ in (4, 6)), key=len)
         self.assertEqual(self.bodies(self.path("dump")), want)
         self.assertEqual(self.gaps(self.path("dump")), [])
@@ -93,7 +95,25 @@ class Gate(test_middlebox.Live):
         self.offloads_off()
         self.whole()
 
-    def upstream(self, sizes, *impairment):
+    def test_several_workers(self):
+        """Each lets go what is its own."""
+        result = self.whole("--workers", "3")
+        self.assertEqual(result["workers"], 3)
+        self.assertEqual(result["hand_handed"], 0)
+
+    def test_several_workers_copying(self):
+        """Where about half of all packets, super-packets too, come to a worker whose they are not: they leave once."""
+        result = self.whole("--workers", "2", before=net.REFUSE)
+        self.assertGreater(result["hand_handed"], 20)
+        self.assertEqual(result["hand_lost"], 0)
+
+    def test_several_workers_copying_no_offloads(self):
+        self.offloads_off()
+        result = self.whole("--workers", "3", before=net.REFUSE)
+        self.assertGreater(result["hand_handed"], 100)
+        self.assertEqual(result["hand_lost"], 0)
+
+    def upstream(self, sizes, *impairment, options=(), before=()):
         """Two boxes: the one at the server's side loses and reorders. The same through a tap."""
         seconds = {}
         self.middle()
@@ -102,7 +122,7 @@ class Gate(test_middlebox.Live):
         started = False
         for release in ("tap", "gate"):
             dump = self.path("dump-" + release)
-            box = self.box(release, "--stage", f"dump:dir={dump}", "--stage", "count", ports="left,mid1")
+            box = self.box(release, *options, "--stage", f"dump:dir={dump}", "--stage", "count", ports="left,mid1", before=before)
             if not started:
                 self.net.serve(self.site)
                 started = True
@@ -137,6 +157,12 @@ class Gate(test_middlebox.Live):
 
     def test_lost_and_reordered(self):
         self.upstream(SIZES, "--loss", "1%", "--reorder", "5%,delay=2ms", "--seed", "3")
+
+    def test_lost_and_reordered_several_workers(self):
+        self.upstream(SIZES, "--loss", "1%", "--reorder", "5%,delay=2ms", "--seed", "3", options=("--workers", "2"))
+
+    def test_lost_and_reordered_copying(self):
+        self.upstream(SIZES, "--loss", "1%", "--reorder", "5%,delay=2ms", "--seed", "3", options=("--workers", "2"), before=net.REFUSE)
 
     def sniff(self):
         """Writes down the sequence numbers of what comes to the server for the port of the test."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Several workers: sessions in fragments and in tunnels, which the kernel deals otherwise than the rest, are whole with one
-worker each."""
+"""Several workers: the kernel deals sessions to those whose they are, also in tunnels; those in fragments, and all where it deals by a
+hash of its own, are whole with one worker each, too."""
 
 import hashlib
 import os
@@ -21,16 +21,16 @@ SEED = int(os.environ.get("FLOWOS_SEED", "1"))
 SESSIONS, PORT = 12, 7000
 
 
-class Hand(common.Case):
+class Several(common.Case):
     def setUp(self):
         super().setUp()
         self.net = Chain(net.PREFIX)
         self.addCleanup(self.net.close)
 
-    def begin(self, workers):
+    def begin(self, workers, *options, before=()):
         self.digest, self.dump = self.path("digest"), self.path("dump")
         return net.Box(self.net, self.folder, "-i", "left,right", "--workers", str(workers), "--stage",
-                       f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}")
+                       f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}", *options, before=before)
 
     def end(self, box):
         status, result = box.end()
@@ -71,22 +71,61 @@ class Hand(common.Case):
             at += len(part)
         return at == len(data)
 
-    def talk(self, server, client, address):
+    def talk(self, server, client, address, sessions=SESSIONS):
         """Runs a server and a client; returns what the client says of each session: source port, digest of what it sent, and
         of what came back."""
-        one = self.net.start("server", sys.executable, "-c", server, str(PORT), str(SESSIONS), stdout=subprocess.PIPE)
+        one = self.net.start("server", sys.executable, "-c", server, str(PORT), str(sessions), stdout=subprocess.PIPE)
         one.stdout.readline()
-        done = self.net.command("client", sys.executable, "-c", client, address, PORT, SESSIONS, SEED, capture_output=True, text=True)
+        done = self.net.command("client", sys.executable, "-c", client, address, PORT, sessions, SEED, capture_output=True, text=True)
         one.kill()
         one.wait()
         one.stdout.close()
         return [line.split() for line in done.stdout.splitlines()]
 
-    def test_fragmented_datagrams(self):
-        """Large datagrams and small ones in turns: fragments have no ports, whole ones do."""
+
+class Deal(Several):
+    """TCP and UDP without fragments."""
+
+    def share(self, workers, address, before=()):
+        """What part of all packets was handed over, and what the box said."""
+        box = self.begin(workers, before=before)
+        said = self.talk(MANY_SERVER, MANY_CLIENT, address, 200)
+        sessions = box.ctl("sessions", "--max", "1000")["sessions"]
+        result = self.end(box)
+        self.assertEqual(len(said), 200)
+        count = [sum(one["worker"] == worker and one["to"].endswith(f":{PORT}") for one in sessions) for worker in range(workers)]
+        self.assertEqual(sum(count), 400, "200 of TCP, 200 of UDP")
+        self.assertGreater(min(count), 400 / workers / 2, count)
+        streams = self.streams()
+        self.assertEqual(len(streams), 400)
+        for source, sent, _ in said:
+            mine = [digest for direction, digest in streams.items() if direction.split(" > ")[0].endswith(f":{source}")]
+            self.assertEqual(mine, [sent])
+        share = result["hand_handed"] / result["engine"]["packets"]
+        print(f"{address}, {workers} workers{', by the hash of the kernel' if before else ''}: {result['hand_handed']} of "
+              f"{result['engine']['packets']} packets were handed over, {share:.2%}")
+        return share, box.said()
+
+    def test_dealt(self):
         for workers in (2, 3):
             for address in Chain.SERVER:
-                box = self.begin(workers)
+                share, said = self.share(workers, address)
+                self.assertLess(share, 0.01)
+                self.assertNotIn("program", said)
+
+    def test_refused(self):
+        """Where the kernel takes no program, everything works as well, with more work."""
+        share, said = self.share(2, Chain.SERVER[0], net.REFUSE)
+        self.assertGreater(share, 0.2)
+        self.assertEqual(said.count("the kernel takes no program that deals sessions to workers (Permission denied)"), 1, said)
+
+
+class Hand(Several):
+    def test_fragmented_datagrams(self):
+        """Large datagrams and small ones in turns: fragments have no ports, whole ones do."""
+        for workers, release in ((2, "tap"), (3, "tap"), (2, "gate")):
+            for address in Chain.SERVER:
+                box = self.begin(workers, "--release", release)
                 said = self.talk(UDP_SERVER, UDP_CLIENT, address)
                 result = self.end(box)
                 self.assertEqual(len(said), SESSIONS)
@@ -113,8 +152,8 @@ class Hand(common.Case):
     def through(self, kind):
         if not self.tunnel(kind):
             return False
-        for workers in (2, 3):
-            box = self.begin(workers)
+        for workers, before in ((2, ()), (3, ()), (2, net.REFUSE)):
+            box = self.begin(workers, before=before)
             said = self.talk(TCP_SERVER, TCP_CLIENT, "10.99.0.2")
             sessions = [one for one in box.ctl("sessions", "--protocol", "tcp", "--max", "1000")["sessions"] if "10.99.0.2" in one["to"]]
             self.assertGreater(len({one["worker"] for one in sessions}), 1, "all with one worker")
@@ -126,8 +165,15 @@ class Hand(common.Case):
                 there, back = f"10.99.0.1:{source}", f"10.99.0.2:{PORT + number}"
                 self.assertEqual(streams[f"{there} > {back}"], sent, f"{kind}, {workers} workers")
                 self.assertEqual(streams[f"{back} > {there}"], came, f"{kind}, {workers} workers")
-            self.assertGreater(result["hand_handed"], 0)
+            self.tunnels_dealt(result, before)
         return True
+
+    def tunnels_dealt(self, result, before):
+        """The program sees what is in the tunnel; the kernel's own hash does not."""
+        if before:
+            self.assertGreater(result["hand_handed"], 20)
+        else:
+            self.assertLess(result["hand_handed"], result["engine"]["packets"] / 100)
 
     def test_tcp_in_vxlan(self):
         if not self.through("vxlan"):
@@ -141,8 +187,8 @@ class Hand(common.Case):
         """The same made here, for kernels without: each direction of a session in a tunnel of its own, whose ends are other
         addresses, so that the kernel may deal them to different workers."""
         sent = {number: random.Random(SEED + number).randbytes(20_000) for number in range(SESSIONS)}
-        for workers in (2, 3):
-            box = self.begin(workers)
+        for workers, release, before in ((2, "tap", ()), (3, "tap", net.REFUSE), (2, "gate", net.REFUSE)):
+            box = self.begin(workers, "--release", release, before=before)
             frames = [one for number in range(SESSIONS) for one in rawtcp.conversation(number, sent[number])]
             self.path("frames", b"".join(struct.pack("!H", len(one)) + one for one in frames))
             self.net.command("client", sys.executable, "-c", rawtcp.SEND, self.path("frames"))
@@ -154,9 +200,60 @@ class Hand(common.Case):
                 self.assertEqual(streams[f"{there} > {back}"], hashlib.sha256(sent[number]).hexdigest())
                 self.assertEqual(streams[f"{back} > {there}"], hashlib.sha256(sent[number][::-1]).hexdigest())
             self.assertEqual(result["engine"]["tcp_sessions"], SESSIONS)
-            self.assertGreater(result["hand_handed"], 0)
+            self.tunnels_dealt(result, before)
 
 
+MANY_SERVER = """
+import selectors, socket, sys
+port = int(sys.argv[1])
+wait = selectors.DefaultSelector()
+def accept(listener):
+    s = listener.accept()[0]
+    wait.register(s, selectors.EVENT_READ, echo)
+def echo(s):
+    data = s.recv(65536)
+    if data:
+        s.sendall(data)
+    else:
+        wait.unregister(s)
+        s.close()
+def answer(s):
+    data, back = s.recvfrom(2000)
+    s.sendto(data, back)
+listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=256)
+wait.register(listener, selectors.EVENT_READ, accept)
+udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+udp.bind(("::", port))
+wait.register(udp, selectors.EVENT_READ, answer)
+print("ready", flush=True)
+while True:
+    for key, _ in wait.select():
+        key.data(key.fileobj)
+"""
+MANY_CLIENT = """
+import hashlib, random, socket, sys
+address, port, count, seed = sys.argv[1], *map(int, sys.argv[2:])
+rnd, kept = random.Random(seed), []
+for i in range(count):
+    with socket.create_connection((address, port), 10) as s:
+        data, back = rnd.randbytes(20000), bytearray()
+        source = s.getsockname()[1]
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        while more := s.recv(65536):
+            back += more
+        assert back == data
+        digest = hashlib.sha256(data).hexdigest()
+        print(source, digest, digest)
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect((address, port))
+    for _ in range(5):
+        s.send(b"x" * 500)
+        assert s.recv(1000) == b"x" * 500
+    kept.append(s) # so that no two have one port
+"""
 UDP_SERVER = """
 import select, socket, sys
 port, count = map(int, sys.argv[1:])

@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import time
 import unittest
 
 import net
+import rawtcp
 from net import common
 
 SIZES = [1, 2, 1000, 1460, 1461, 65536, 1000003] + ([] if common.SANITIZE else [8 << 20])
@@ -227,7 +229,7 @@ class Asked(Live):
 class Impaired(Live):
     def test_live(self):
         """Loss, reordering and delay between the interfaces: TCP gets the files through nevertheless."""
-        box = net.Box(self.net, self.folder, "-i", "left,right", "--loss", "1%", "--reorder", "5%,delay=3ms", "--dup", "1%",
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--loss", "3%", "--reorder", "5%,delay=3ms", "--dup", "1%",
                       "--delay", "2ms", "--seed", SEED, "--stage", f"dump:dir={self.path('dump')}")
         self.net.serve(self.site)
         begin = time.monotonic()
@@ -268,6 +270,39 @@ class Impaired(Live):
         status, result = box.end()
         self.assertEqual(status, 0)
         self.assertGreater(result["impaired"]["lost"], 0)
+
+
+    def test_hole_wait_changes(self):
+        """How long holes are waited for, by itself and for an impairment's sake, counts from the next packet on."""
+        conf = 'ports = { interfaces = [ "left", "right" ]; };\nworkers = 2;\n'
+        path = self.path("box.conf", conf + 'engine = { hole-wait = "4"; };\n')
+        box = net.Box(self.net, self.folder, "-c", path, "--stage", "count")
+
+        def gaps(number):
+            """Of a session with a hole that was acknowledged twenty packets before it is filled."""
+            above = [rawtcp.frame(number, 0, 106, 0x18, b"ghi")] * 20
+            frames = [rawtcp.frame(number, 0, 99, 2), rawtcp.frame(number, 1, 499, 0x12, ack=100),
+                      rawtcp.frame(number, 0, 100, 0x18, b"abc", ack=500), rawtcp.frame(number, 0, 106, 0x18, b"ghi", ack=500),
+                      rawtcp.frame(number, 1, 500, 0x10, ack=109), *above, rawtcp.frame(number, 0, 103, 0x18, b"def", ack=500)]
+            before = box.ctl("stats")["engine"]
+            self.path("frames", b"".join(struct.pack("!H", len(one)) + one for one in frames))
+            self.net.command("client", sys.executable, "-c", rawtcp.SEND, self.path("frames"))
+            self.assertTrue(net.until(lambda: box.ctl("stats")["engine"]["tcp_packets"] == before["tcp_packets"] + len(frames)))
+            return box.ctl("stats")["engine"]["gaps"] - before["gaps"]
+
+        self.assertEqual(gaps(1), 1)
+        for number, (engine, impair, says) in enumerate((("50", "", "50"), ("4", "", "4"), ("4", 'reorder = "1%,depth=100";', "199"),
+                                                         ("4", "", "4"), ("4,30s", "", "4,30000ms"))):
+            self.path("box.conf", conf + f'engine = {{ hole-wait = "{engine}"; }};\nimpair = {{ {impair} }};\n')
+            said = len(box.said())
+            box.process.send_signal(signal.SIGHUP)
+            self.assertTrue(net.until(lambda: f"hole-wait: now {says}\n" in box.said()[said:]), box.said())
+            if not impair:
+                self.assertEqual(gaps(2 + number), says == "4", says)
+        said = len(box.said())
+        box.process.send_signal(signal.SIGHUP)
+        self.assertTrue(net.until(lambda: "nothing has changed" in box.said()[said:]), box.said())
+        self.assertEqual(box.end()[0], 0)
 
 
 class Service(Live):
@@ -311,6 +346,26 @@ class Service(Live):
         self.assertEqual(self.read(self.path("box.out"))[:6], b"left: ")
 
 
+# Datagrams to the client, as frames: of 50 sessions, numbered.
+NUMBERED = r"""
+import socket, struct, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+def total(data):
+    value = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while value >> 16:
+        value = (value & 0xffff) + (value >> 16)
+    return 0xffff - value
+ends = socket.inet_aton("10.77.0.2") + socket.inet_aton("10.77.0.1")
+for number in range(int(sys.argv[1])):
+    data = struct.pack("!HHHHI", 5000, 6000 + number % 50, 12, 0, number)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), 1, 0, 64, 17, 0) + ends
+    ip = ip[:10] + struct.pack("!H", total(ip)) + ip[12:]
+    s.send(b"\xff" * 6 + b"\x02" * 6 + b"\x08\x00" + ip + data)
+    time.sleep(0.001)
+"""
+
+
 class Workers(Live):
     def sessions(self, box):
         """{worker: how many}; each session is whole with one worker: both its directions have bytes there."""
@@ -336,7 +391,7 @@ class Workers(Live):
         time.sleep(1)
         self.assertLess(box.cpu_seconds() - before, 0.3)
         self.net.join("client", "left", 0)
-        self.assertTrue(net.until(lambda: "all interfaces are there again" in box.said()), box.said())
+        self.assertTrue(net.until(lambda: "left: is there again" in box.said()), box.said())
         self.assertTrue(net.until(lambda: self.net.get("1", self.path("got"), seconds=1) == 0, 30), box.said())
         for _ in range(5):
             self.fetch(4, SIZES[:7])
@@ -349,6 +404,37 @@ class Workers(Live):
         lines = self.read(self.path("digest")).splitlines()
         self.assertGreaterEqual(len(lines), 210)
         self.assertTrue(all(line.endswith(b"gaps=-") for line in lines))
+
+
+    def send(self, count):
+        """Numbered datagrams from the server, one in a millisecond, whether or not there is a way to the client."""
+        return self.net.start("server", sys.executable, "-c", NUMBERED, str(count))
+
+    def test_one_gone(self):
+        """While one interface is away and is opened again, every frame that comes on the other one is seen by the engine; what cannot
+        leave is counted; and soon after it is back all of it leaves again."""
+        for release in ("tap", "gate"):
+            box = net.Box(self.net, self.folder, "-i", "left,right", "--workers", "3", "--release", release, "--stage", "count")
+            sender = self.send(8000)
+            self.assertTrue(net.until(lambda: box.ctl("stats")["forwarded"] > 200))
+            for away in (0.2, 3.3): # so long that it would be looked for every two seconds only
+                self.net.ip("box", "link", "del", "left")
+                self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
+                time.sleep(away)
+                self.net.join("client", "left", 0)
+                begin, before = time.monotonic(), box.ctl("stats")
+                self.assertTrue(net.until(lambda: box.ctl("stats")["forwarded"] > before["forwarded"] + 20), box.said())
+                self.assertLess(time.monotonic() - begin, 1)
+                print(f"{release}: {time.monotonic() - begin:.2f} s after the interface was back, packets left by it again")
+            self.assertEqual(sender.wait(30), 0)
+            self.assertTrue(net.until(lambda: box.ctl("stats")["engine"]["udp_packets"] >= 8000), box.ctl("stats"))
+            status, result = box.end()
+            self.assertEqual(status, 0, box.said())
+            self.assertEqual(result["engine"]["udp_packets"], 8000)
+            self.assertEqual(result["ports"][1]["drops"], 0)
+            self.assertEqual(result["forwarded"] + result["tx_lost"], result["engine"]["packets"])
+            self.assertGreater(result["tx_lost"], 500)
+            print(f"{release}: of 8000 packets {result['tx_lost']} had nowhere to go")
 
 
 class Privileges(Live):
@@ -374,6 +460,25 @@ class Privileges(Live):
             self.assertEqual(os.stat(box.socket).st_uid, int(user))
             self.assertIn("engine", box.ctl("stats"))
             self.assertEqual(box.end()[0], 0)
+
+
+    def test_queues(self):
+        """An interface that is opened again without CAP_NET_ADMIN has shorter queues: that is said, once."""
+        limits = [int(self.read(f"/proc/sys/net/core/{word}_max")) for word in ("rmem", "wmem")]
+        if max(limits) >= 8 << 20:
+            self.skipTest("this system's queues are long enough")
+        for options in ([], ["--workers", "2"], ["--net-admin"]):
+            box = net.Box(self.net, self.folder, "-i", "left,right", *options)
+            for times in (1, 2):
+                self.net.ip("box", "link", "del", "left")
+                self.assertTrue(net.until(lambda: box.said().count("left: is gone") == times), box.said())
+                self.net.join("client", "left", 0)
+                self.assertTrue(net.until(lambda: box.said().count("left: is there again") == times), box.said())
+            self.assertEqual(box.end()[0], 0)
+            want = 0 if "--net-admin" in options else 1
+            self.assertEqual(box.said().count(f"left: a queue of {limits[1]} bytes, and not of {8 << 20}, for want of CAP_NET_ADMIN "
+                                              "(--net-admin keeps it)"), want, box.said())
+            self.assertEqual(box.said().count("queue"), want)
 
 
 class Interfaces(Live):

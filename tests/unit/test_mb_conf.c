@@ -153,6 +153,8 @@ static void test_diff(void **state)
 	assert_int_equal(c.n, 0);
 	assert_true(mb_conf_changeable("impair.loss"));
 	assert_true(mb_conf_changeable("metrics"));
+	assert_true(mb_conf_changeable("engine.hole-wait"));
+	assert_false(mb_conf_changeable("engine.hold-cap"));
 	assert_false(mb_conf_changeable("flows[0].filter"));
 	assert_false(mb_conf_changeable("ports.interfaces[1]"));
 	done(a);

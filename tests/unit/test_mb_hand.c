@@ -53,13 +53,25 @@ static void place(void *arg, uint64_t number, uint32_t worker)
 	((uint32_t *)arg)[number] = worker + 1;
 }
 
+static struct mb_hand *hand(uint32_t workers)
+{
+	struct fos_shard shard;
+	struct mb_hand *h;
+
+	fos_shard_init(&shard, SEED, workers);
+	assert_int_equal(mb_hand_make(&config, &shard, &h), 0);
+	return h;
+}
+
 /* Where each frame belongs, plus 1. */
 static uint32_t *belongs(const struct fos_frames *f)
 {
 	uint32_t *where = calloc(f->n + 1, sizeof(*where));
+	struct fos_shard shard;
 	struct fos_shard_map *m;
 
-	assert_int_equal(fos_shard_map_create(&config, SEED, WORKERS, place, where, &m), 0);
+	fos_shard_init(&shard, SEED, WORKERS);
+	assert_int_equal(fos_shard_map_create(&config, &shard, place, where, &m), 0);
 	for (size_t i = 0; i < f->n; i++)
 		assert_int_equal(fos_shard_map_add(m, &f->v[i], i, f->v[i].ts_ns), 0);
 	fos_shard_map_end(m);
@@ -104,7 +116,7 @@ static void through(const char *name)
 	load(name, &t);
 	uint32_t *where = belongs(&t.f);
 
-	assert_int_equal(mb_hand_make(&config, SEED, WORKERS, &h), 0);
+	h = hand(WORKERS);
 	for (size_t at = 0; at < t.f.n;) {
 		uint64_t drawn = fos_mix64(at);
 		uint32_t me = (uint32_t)fos_below(drawn, WORKERS), n = 1 + drawn % 8;
@@ -156,7 +168,7 @@ static void test_full(void **state)
 
 	(void)state;
 	load("many-short", &t);
-	assert_int_equal(mb_hand_make(&config, SEED, WORKERS, &h), 0);
+	h = hand(WORKERS);
 	for (unsigned i = 0; i < 60000; i++) {
 		b->n = 1;
 		b->pkt[0].f = t.f.v[i % t.f.n];
@@ -189,7 +201,7 @@ static void test_flood(void **state)
 	uint32_t n = 1;
 
 	(void)state;
-	assert_int_equal(mb_hand_make(&config, SEED, 2, &h), 0);
+	h = hand(2);
 	for (uint32_t i = 0; i < 3 * MB_HAND_WAITING; i++) {
 		bytes[18] = (uint8_t)(i >> 8), bytes[19] = (uint8_t)i;
 		memcpy(bytes + 26, &i, 4);
@@ -251,7 +263,7 @@ static void test_two_threads(void **state)
 	skip(); /* Concurrency Kit's barriers are instructions that the sanitizer does not know */
 #endif
 	load("many-short", &t.t);
-	assert_int_equal(mb_hand_make(&config, SEED, 2, &t.h), 0);
+	t.h = hand(2);
 	mb_hand_last(t.h, 1);
 	assert_int_equal(pthread_create(&thread, NULL, deal, &t), 0);
 	while (!over) {

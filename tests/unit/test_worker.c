@@ -497,6 +497,45 @@ static void test_end_and_on(void **state)
 	er_trace_free(&t);
 }
 
+/* Patience can change while a hole is there: in time, it is waited for as long as was said last. */
+static void test_set_hole_wait(void **state)
+{
+	static const struct {
+		uint32_t before, after;
+		const char *want;
+	} row[] = {
+		{ 4, 100, "1> abcdef eof; 1< eof" },
+		{ 100, 4, "1> [3]def eof; 1< eof" },
+		{ 4, 4, "1> [3]def eof; 1< eof" },
+		{ 100, 0, "1> abcdef eof; 1< eof" }, /* the default, 1024 */
+	};
+	struct er_trace t = { 0 };
+
+	(void)state;
+	er_script(&t, HELLO "> A 1004 5001 def; < A 5001 1007; *2 > A 1007 5001; *18 > A 1007 5001; > A 1001 5001 abc");
+	for (unsigned i = 0; i < sizeof(row) / sizeof(*row); i++)
+		for (unsigned before = 3; before <= 5;
+		     before++) { /* the hole is not there yet, or has no evidence, or has */
+			bool late = before == 5 && row[i].after && row[i].after < row[i].before; /* see worker.h */
+			struct fos_worker_config cfg = { .hole_wait_packets = row[i].before }, now;
+			struct fos_worker *w = er_worker(&cfg, NULL);
+			char *got;
+
+			er_module(w, 0, &er_recorder, NULL);
+			er_feed_part(w, &t, 0, before, 1, ER_STABLE);
+			fos_worker_set_hole_wait(w, row[i].after, 0);
+			fos_worker_settings(w, &now);
+			assert_int_equal(now.hole_wait_packets, row[i].after ? row[i].after : 1024);
+			er_feed_part(w, &t, before, t.n, 1, ER_STABLE);
+			fos_worker_end(w, FOS_END_EOF);
+			fos_worker_destroy(w);
+			got = er_recorded();
+			assert_string_equal(got, late ? row[0].want : row[i].want);
+			free(got);
+		}
+	er_trace_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -513,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_end_and_on),
+		cmocka_unit_test(test_set_hole_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
  *     neither payload nor FIN, one with RST, and one whose bytes were all released before (the receiver may have lost them);
  *   - any other waits until all of its bytes are released, its FIN until all bytes before it are. What came above a hole
  *     leaves when the hole was filled. A packet with one new byte waits for that byte;
+ *   - an RST lets nothing go that waits: it may be one that the receiver does not take (RFC 5961), and what is above a hole has not
+ *     been seen. What the sender of a true one cannot repeat any more waits until the session ends;
  *   - a UDP packet waits where modules read UDP as streams, else it leaves at once;
  *   - of a datagram in fragments the one that completes it is treated as the datagram, and the others leave at once:
  *     without that one the receiver has nothing;

@@ -158,6 +158,11 @@ struct fos_session_progress {
 void fos_session_progress(const struct fos_session *s, int dir, struct fos_session_progress *out);
 bool fos_session_half_open(const struct fos_session *s); /* see max_sessions */
 
+/* Another patience, between batches; the values as in the configuration. It counts whenever it is asked from now on whether a hole has
+ * been waited for long enough; of one about which that was asked before, a shorter one may be noticed only when the longer is
+ * over. */
+void fos_worker_set_hole_wait(struct fos_worker *w, uint32_t packets, uint64_t ns);
+
 /* The configuration as it came to be, defaults filled in. */
 void fos_worker_settings(const struct fos_worker *w, struct fos_worker_config *cfg);
 

@@ -61,7 +61,8 @@ struct fos_afpacket_opts {
  *
  * Nothing is received before the port is complete: what comes first is what came after this call began, and the filter
  * saw it. Blocks as long as the kernel takes for the memory.
- * Returns 0, or a negative errno with one line for a person in `err` (always terminated; may be cut): -ENODEV there is no
+ * Returns 0, with one line for a person in `err` where queues are shorter than was asked for, else ""; or a negative errno with a line
+ * (always terminated; may be cut): -ENODEV there is no
  * such interface, -ENOTSUP it is no Ethernet, -EPERM, -EINVAL the filter is wrong or a size makes no sense, -ENETDOWN a filter was asked
  * for and the interface is down, -ENOMEM, or what the socket says. */
 int fos_afpacket_open(const char *name, const struct fos_afpacket_opts *opts, struct fos_port **out, char *err,
