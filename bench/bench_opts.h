@@ -18,7 +18,6 @@ enum bench_reference { REF_AUTO, REF_FORMULA, REF_GOLDEN, REF_CLEAN, REF_MODEL }
 struct bench_opts {
 	const char *trace, *gen, *live; /* one of them */
 	const char *ring;               /* of live ones, as text; NULL: the defaults */
-	const char *release;            /* of live ones: "tap", "gate" or NULL */
 	uint64_t duration_ns;           /* of live ones; 0: until a signal */
 	uint64_t sessions[OPTS_SESSIONS_MAX];
 	unsigned n_sessions;

@@ -319,6 +319,8 @@ static void finish(struct campaign *c, size_t i)
 	}
 	c->done++;
 	bench_note_drops(run, st);
+	if (c->points.at[i].engine.gate)
+		bench_note_gate(run, st);
 	bench_note_modules(run, j->last.modules);
 	json_decref(j->last.modules);
 	j->last.modules = NULL;
@@ -328,7 +330,9 @@ static void finish(struct campaign *c, size_t i)
 		run->partial = true;
 		bench_text_set(&run->partial_reason, c->trace.frames.error);
 	}
-	if (j->last.finish)
+	if (run->gate.known && run->gate.released + run->gate.not_released != st->packets)
+		fail_point(c, i, "packets went into the gate that neither left nor were dropped");
+	else if (j->last.finish)
 		fail_point(c, i, j->last.finish_text);
 	else if (rc)
 		fail_point(c, i, strerror(-rc));

@@ -55,8 +55,8 @@ static int configure(struct live *l)
 	c->impair = l->o->impair;
 	rc = mb_conf_live(c, l->o->live, l->err, sizeof(l->err));
 	c->named = c->interfaces;
-	if (rc == 0 && l->o->release)
-		rc = mb_conf_release(&c->release, l->o->release, l->err, sizeof(l->err));
+	c->release.how = l->o->engine.gate ? MB_RELEASE_GATE : MB_RELEASE_TAP;
+	c->release.fail = l->o->engine.closed ? MB_FAIL_CLOSED : MB_FAIL_OPEN;
 	if (rc == 0 && l->o->ring)
 		rc = mb_ring_set(&c->ring, l->o->ring, l->err, sizeof(l->err));
 	if (rc == 0)
@@ -201,6 +201,8 @@ static int note(struct live *l, int argc, char **argv)
 	}
 	if (rc == 0)
 		rc = bench_note_drops(run, e);
+	if (l->o->engine.gate)
+		bench_note_gate(run, e);
 	if (rc == 0)
 		rc = bench_note_modules(run, modules);
 	if (rc == 0 && mb_box_status(&l->box, &text))
