@@ -71,6 +71,8 @@ static int lock_in(struct run *r, char *err, size_t errlen)
 			snprintf(err, errlen, "%s: %s", c->control, strerror(-rc));
 	}
 	if (rc == 0)
+		rc = mb_sandbox_files(&s, err, errlen);
+	if (rc == 0)
 		rc = mb_sandbox_drop(&s, err, errlen);
 	if (rc == 0 && !c->no_seccomp && !sanitized)
 		rc = mb_seccomp(err, errlen);

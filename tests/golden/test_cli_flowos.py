@@ -56,6 +56,24 @@ class Refusals(common.Case):
         self.refused(PROGRAM, "ctl", "stats", "flows", says="one command")
         self.refused(PROGRAM, "ctl", "stats", "--socket", self.path("nowhere"), says="no flowos runs there")
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_files_of_another(self):
+        """What could not be given its name at the end is said before anything runs; nothing is left."""
+        os.chmod(self.folder, 0o755)
+        run = ("run", "-r", TRACE, "--user", "nobody", "--stage", f"digest:out={self.path('d.txt')}")
+        self.refused(PROGRAM, *run, says=f"{self.folder}: ")
+        self.assertEqual(os.listdir(self.folder), [])
+        os.chown(self.folder, 65534, 65534)
+        self.ok(PROGRAM, *run)
+        self.assertEqual(os.stat(self.path("d.txt")).st_uid, 65534)
+        os.unlink(self.path("d.txt"))
+        self.refused(PROGRAM, *run[:3], *run[5:], says=f"{self.folder}: ") # root, but without its capabilities
+        self.assertEqual(os.listdir(self.folder), [])
+        os.chown(self.folder, 0, 0)
+        os.chmod(self.folder, 0o1777)
+        self.ok(PROGRAM, *run)
+        self.assertEqual(os.listdir(self.folder), ["d.txt"])
+
     def test_help_says_once(self):
         for line in ("  --workers N ", "  --stage M"):
             self.assertEqual(self.ok(PROGRAM, "run", "--help").text.count(line), 1, line)
