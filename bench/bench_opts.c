@@ -351,6 +351,14 @@ int bench_opts_fail(const char *format, ...)
 	return cli_fail(&program, "%s", text);
 }
 
+int bench_opts_outputs(const struct bench_opts *o)
+{
+	const char *const written[] = { o->json, o->csv, o->plot, o->report, o->impaired_out, o->impair.decisions_out };
+	const char *const read[] = { o->trace, o->impair.decisions_in };
+
+	return cli_outputs(&program, written, sizeof(written) / sizeof(written[0]), read, 2);
+}
+
 static int on_stdout(const struct bench_opts *o)
 {
 	const char *const path[] = { o->json, o->csv, o->report, o->impaired_out, o->impair.decisions_out };

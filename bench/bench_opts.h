@@ -41,6 +41,9 @@ struct bench_opts {
 int bench_opts_parse(struct bench_opts *o, int argc, char **argv);
 void bench_opts_free(struct bench_opts *o);
 
+/* All that is to be written can be, and nothing of it is what is read: -1 to go on, or CLI_CANNOT with a line on stderr. */
+int bench_opts_outputs(const struct bench_opts *o);
+
 /* For messages after parsing. */
 int bench_opts_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -74,14 +74,10 @@ static int check_folder(const char *path)
 static int check_outputs(struct campaign *c)
 {
 	const struct bench_opts *o = c->o;
-	const char *const path[] = { o->json, o->csv, o->plot, o->report, o->impaired_out, o->impair.decisions_out };
-	int rc;
+	int rc = bench_opts_outputs(o);
 
-	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		rc = path[i] ? cli_can_write(path[i]) : 0;
-		if (rc)
-			return bench_opts_fail("%s: %s", path[i], strerror(-rc));
-	}
+	if (rc >= 0)
+		return rc;
 	rc = o->streams_out ? check_folder(o->streams_out) : 0;
 	if (rc)
 		return bench_opts_fail("--streams-out %s: %s", o->streams_out, strerror(-rc));

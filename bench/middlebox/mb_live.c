@@ -64,21 +64,6 @@ static int configure(struct live *l)
 	return rc ? rc : mb_conf_check(c, l->err, sizeof(l->err));
 }
 
-static int check_outputs(const struct bench_opts *o, char *err, size_t errlen)
-{
-	const char *const path[] = { o->json, o->csv, o->plot, o->report };
-
-	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		int rc = path[i] ? cli_can_write(path[i]) : 0;
-
-		if (rc) {
-			snprintf(err, errlen, "%s: %s", path[i], strerror(-rc));
-			return rc;
-		}
-	}
-	return 0;
-}
-
 static int open_box(struct live *l)
 {
 	int rc = mb_box_make(&l->box, &l->conf, l->err, sizeof(l->err));
@@ -213,10 +198,15 @@ static int note(struct live *l, int argc, char **argv)
 
 int mb_live(const struct bench_opts *o, int argc, char **argv, struct bench_result **out)
 {
-	struct live *l = calloc(1, sizeof(*l));
+	int rc, status = bench_opts_outputs(o);
+	struct live *l;
 	const char *text;
-	int rc, status = CLI_DONE;
 
+	*out = NULL;
+	if (status >= 0)
+		return status;
+	status = CLI_DONE;
+	l = calloc(1, sizeof(*l));
 	*out = bench_result_create();
 	if (!l || !*out) {
 		free(l);
@@ -226,8 +216,6 @@ int mb_live(const struct bench_opts *o, int argc, char **argv, struct bench_resu
 	l->result = *out;
 	l->watch.signals = l->box.ended = l->box.trouble = -1;
 	rc = configure(l);
-	if (rc == 0)
-		rc = check_outputs(o, l->err, sizeof(l->err));
 	if (rc == 0)
 		rc = mb_watch_open(&l->watch);
 	if (rc == 0)

@@ -104,11 +104,21 @@ static int check_json(const struct mb_conf *c, char *err, size_t errlen)
 	return rc;
 }
 
+static int check_clash(const struct mb_conf *c, char *err, size_t errlen)
+{
+	const char *const written[] = { c->json, c->output, c->impair.decisions_out };
+	const char *const read[] = { c->trace, c->path, c->impair.decisions_in };
+
+	return cli_clash(written, 3, read, 3, err, errlen);
+}
+
 static int run(struct run *r)
 {
 	char err[1024] = "";
 	int rc = mb_watch_open(&r->watch), status = CLI_CANNOT;
 
+	if (rc == 0)
+		rc = check_clash(&r->conf, err, sizeof(err));
 	if (rc == 0)
 		rc = mb_box_make(&r->box, &r->conf, err, sizeof(err));
 	if (rc == 0)

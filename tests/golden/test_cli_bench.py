@@ -89,6 +89,20 @@ class Refusals(Case):
         self.refuse("--sim", "x", says="not built yet")
         self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "2", "--release", "tap", "--cpus", "none")
 
+    def test_outputs_clash(self):
+        """Nothing that is read is written over, and two results do not go into one file."""
+        trace, link, x = self.path("t.pcap"), self.path("l.pcap"), self.path("x")
+        shutil.copy(TRACE, trace)
+        os.symlink("t.pcap", link)
+        self.refuse("-r", link, *ONCE, "-w", trace, says="t.pcap is read")
+        self.refuse("-r", trace, *ONCE, "--json", link, says="l.pcap is read")
+        self.refuse("-r", trace, *ONCE, "--json", x, "--csv", os.path.join(self.folder, ".", "x"), says="two things")
+        self.refuse("-i", "lo", "--json", x, "--report", x, says="two things")
+        self.refused(PROGRAM, "worst", "--json", x, "--csv", x, says="two things")
+        self.ok(PROGRAM, "-r", trace, *ONCE, "--json", "/dev/null", "--csv", "/dev/null")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["l.pcap", "t.pcap"])
+        self.assertEqual(self.read(trace), self.read(TRACE))
+
     def test_gate(self):
         """All that goes into a gate leaves it, once; streams are those of a tap; and what had to wait is told."""
         out = self.path("gate.json")

@@ -5,6 +5,7 @@ as from the command line."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -73,6 +74,13 @@ class Refusals(common.Case):
         os.chmod(self.folder, 0o1777)
         self.ok(PROGRAM, *run)
         self.assertEqual(os.listdir(self.folder), ["d.txt"])
+
+    def test_outputs_clash(self):
+        trace, out = self.path("t.pcap"), self.path("o")
+        shutil.copy(TRACE, trace)
+        self.refused(PROGRAM, "run", "-r", trace, "-w", trace, says="t.pcap is read")
+        self.refused(PROGRAM, "run", "-r", trace, "-w", out, "--json", out, says="two things")
+        self.assertEqual(os.listdir(self.folder), ["t.pcap"])
 
     def test_help_says_once(self):
         for line in ("  --workers N ", "  --stage M"):
