@@ -33,9 +33,22 @@ static void reread(void *run)
 	mb_reload(&r->conf, &r->box, r->server, r->argc, r->argv);
 }
 
+/* Where the file says what could not be opened; the message begins with its name. */
+static const char *where_of(const struct mb_conf *c, const char *message)
+{
+	const char *const opened[] = { c->control, c->metrics, c->interface[0], c->interface[1], c->trace };
+
+	for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++)
+		if (opened[i] && strncmp(message, opened[i], strlen(opened[i])) == 0 &&
+		    message[strlen(opened[i])] == ':')
+			return mb_conf_where(c, opened[i]);
+	return "";
+}
+
 static int open_server(struct run *r, char *err, size_t errlen)
 {
 	const struct mb_conf *c = &r->conf;
+	char why[512] = "";
 	int rc = 0;
 
 	if (!c->control && !c->metrics)
@@ -43,10 +56,13 @@ static int open_server(struct run *r, char *err, size_t errlen)
 	if (c->control)
 		rc = mb_listen_folder(c->control);
 	if (rc) {
-		snprintf(err, errlen, "%s: its folder: %s", c->control, strerror(-rc));
+		snprintf(err, errlen, "%s%s: its folder: %s", mb_conf_where(c, c->control), c->control, strerror(-rc));
 		return rc;
 	}
-	return mb_server_make(&r->server, &r->box, c->control, c->metrics, err, errlen);
+	rc = mb_server_make(&r->server, &r->box, c->control, c->metrics, why, sizeof(why));
+	if (rc)
+		snprintf(err, errlen, "%s%s", where_of(c, why), why);
+	return rc;
 }
 
 /* Sanitizers need system calls at the end that nothing else does: they look at the process from another one. */
@@ -61,10 +77,13 @@ static int lock_in(struct run *r, char *err, size_t errlen)
 {
 	const struct mb_conf *c = &r->conf;
 	struct mb_sandbox s = { .live = c->interfaces > 0, .net_admin = c->keep_net_admin, .uid = (uid_t)-1 };
+	char why[256];
 	int rc = 0;
 
 	if (c->user)
-		rc = mb_sandbox_user(&s, c->user, err, errlen);
+		rc = mb_sandbox_user(&s, c->user, why, sizeof(why));
+	if (rc)
+		snprintf(err, errlen, "%s%s", mb_conf_where(c, c->user), why);
 	if (rc == 0 && r->server && s.uid != (uid_t)-1) {
 		rc = mb_server_give(r->server, s.uid, s.gid);
 		if (rc)
@@ -100,7 +119,17 @@ static int check_json(const struct mb_conf *c, char *err, size_t errlen)
 	int rc = c->json ? cli_can_write(c->json) : 0;
 
 	if (rc)
-		snprintf(err, errlen, "%s: cannot write: %s", c->json, strerror(-rc));
+		snprintf(err, errlen, "%s%s: cannot write: %s", mb_conf_where(c, c->json), c->json, strerror(-rc));
+	return rc;
+}
+
+static int make_box(struct run *r, char *err, size_t errlen)
+{
+	char why[1024] = "";
+	int rc = mb_box_make(&r->box, &r->conf, why, sizeof(why));
+
+	if (rc && why[0])
+		snprintf(err, errlen, "%s%s", where_of(&r->conf, why), why);
 	return rc;
 }
 
@@ -120,7 +149,7 @@ static int run(struct run *r)
 	if (rc == 0)
 		rc = check_clash(&r->conf, err, sizeof(err));
 	if (rc == 0)
-		rc = mb_box_make(&r->box, &r->conf, err, sizeof(err));
+		rc = make_box(r, err, sizeof(err));
 	if (rc == 0)
 		rc = mb_watch_endings();
 	if (rc == 0)

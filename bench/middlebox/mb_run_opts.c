@@ -273,6 +273,7 @@ static int in_and_out(struct said *s, char *err, size_t errlen)
 static int lay_over(struct mb_conf *c, struct said *s, char *err, size_t errlen)
 {
 	struct mb_conf *o = s->conf;
+	char why[256];
 	int rc = in_and_out(s, err, errlen);
 
 	if (rc == 0 && s->config)
@@ -294,8 +295,10 @@ static int lay_over(struct mb_conf *c, struct said *s, char *err, size_t errlen)
 	rc = lay_impair(c, &s->impair, err, errlen);
 	if (rc == 0)
 		rc = place_control(c);
-	if (rc == 0 && c->metrics)
-		rc = mb_server_loopback(c->metrics, err, errlen);
+	if (rc == 0 && c->metrics && mb_server_loopback(c->metrics, why, sizeof(why))) {
+		snprintf(err, errlen, "%s%s", mb_conf_where(c, c->metrics), why);
+		rc = -EINVAL;
+	}
 	return rc ? rc : mb_conf_check(c, err, errlen);
 }
 
@@ -327,10 +330,12 @@ int mb_run_opts_again(struct mb_conf *c, int argc, char **argv, char *err, size_
 	}
 	/* Texts that were made here live on with the configuration. */
 	for (unsigned i = 0; i < over->texts; i++) {
-		if (c->texts < MB_TEXTS_MAX)
+		if (c->texts < MB_TEXTS_MAX) {
+			c->place[c->texts] = NULL;
 			c->text[c->texts++] = over->text[i];
-		else
+		} else {
 			free(over->text[i]);
+		}
 	}
 	over->texts = 0;
 	mb_conf_free(over);
