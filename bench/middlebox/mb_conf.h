@@ -67,6 +67,7 @@ struct mb_conf {
 	unsigned interfaces;        /* 0 with a trace */
 	unsigned named;             /* of them have a name that flows may refer to, also when a trace stands for them */
 	const char *trace, *output; /* instead of interfaces */
+	bool wait;                  /* at the start, for interfaces that are not there yet */
 	struct mb_ring ring;
 	unsigned workers;
 	bool no_handoff;                 /* each worker has the packets that the kernel gave it, and no others */

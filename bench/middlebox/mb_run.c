@@ -5,9 +5,11 @@
 #include "mb_run.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 #include "mb_listen.h"
@@ -123,10 +125,36 @@ static int check_json(const struct mb_conf *c, char *err, size_t errlen)
 	return rc;
 }
 
+/* Until all interfaces are there, or a signal ends the program. Who started it hears that it is not stuck. */
+static void wait_for_interfaces(const struct mb_conf *c)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	const char *missing = NULL, *said = NULL;
+
+	for (unsigned turn = 0;; turn++) {
+		missing = NULL;
+		for (unsigned i = c->interfaces; i-- > 0;)
+			if (if_nametoindex(c->interface[i]) == 0)
+				missing = c->interface[i];
+		if (!missing)
+			return;
+		if (missing != said)
+			fprintf(stderr, "%s: %s: is not there yet; waiting for it\n", c->program, missing);
+		said = missing;
+		if (turn % 10 == 0)
+			mb_notify("STATUS=waiting for %s\nEXTEND_TIMEOUT_USEC=30000000", missing);
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int make_box(struct run *r, char *err, size_t errlen)
 {
 	char why[1024] = "";
-	int rc = mb_box_make(&r->box, &r->conf, why, sizeof(why));
+	int rc;
+
+	if (r->conf.wait)
+		wait_for_interfaces(&r->conf);
+	rc = mb_box_make(&r->box, &r->conf, why, sizeof(why));
 
 	if (rc && why[0])
 		snprintf(err, errlen, "%s%s", where_of(&r->conf, why), why);

@@ -21,6 +21,7 @@ static const struct cli_option options[] = {
 	{ "live", "IF[,IF2]", "one interface: receive; two: forward between them, through the pipeline", 'i' },
 	{ "in", "IF", "the first interface", 0 },
 	{ "out", "IF", "the second", 0 },
+	{ "wait", NULL, "at the start, for interfaces that are not there yet", 0 },
 	{ "trace", "FILE", "a capture instead of interfaces", 'r' },
 	{ "write", "FILE", "of a trace: what leaves, as pcapng", 'w' },
 	{ "release", "tap|gate", "tap: every packet leaves at once; gate: once all stages have released its bytes", 0 },
@@ -116,6 +117,8 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 			snprintf(err, errlen, "a time above 0 with its unit, such as 10s");
 			rc = -EINVAL;
 		}
+	} else if (strcmp(name, "wait") == 0) {
+		c->wait = true;
 	} else if (strcmp(name, "no-handoff") == 0) {
 		c->no_handoff = true;
 	} else if (strcmp(name, "no-seccomp") == 0) {
@@ -194,6 +197,7 @@ static void lay_rest(struct mb_conf *c, const struct mb_conf *o)
 	c->user = o->user ? o->user : c->user;
 	c->json = o->json ? o->json : c->json;
 	c->duration_ns = o->duration_ns ? o->duration_ns : c->duration_ns;
+	c->wait |= o->wait;
 	c->no_seccomp |= o->no_seccomp;
 	c->no_handoff |= o->no_handoff;
 	c->keep_net_admin |= o->keep_net_admin;
