@@ -247,14 +247,20 @@ int cli_output(const struct cli_program *p, const char *path, const char *const 
 	return cli_outputs(p, &path, 1, read, n);
 }
 
+int cli_vfail(const struct cli_program *p, const char *format, va_list ap)
+{
+	fprintf(stderr, "%s: ", p->name);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	return CLI_CANNOT;
+}
+
 int cli_fail(const struct cli_program *p, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	fprintf(stderr, "%s: ", p->name);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
+	cli_vfail(p, format, ap);
 	va_end(ap);
 	return CLI_CANNOT;
 }

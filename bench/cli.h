@@ -8,6 +8,8 @@
 #ifndef BENCH_CLI_H
 #define BENCH_CLI_H
 
+#include <stdarg.h>
+
 #include <stddef.h>
 
 #include "replay.h"
@@ -60,5 +62,6 @@ int cli_clash(const char *const *path, size_t n, const char *const *read, size_t
 
 /* "NAME: text" on stderr, one line; returns CLI_CANNOT. */
 int cli_fail(const struct cli_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_vfail(const struct cli_program *p, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 #endif

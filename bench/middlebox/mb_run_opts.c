@@ -149,13 +149,12 @@ static struct cli_program program = {
 
 int mb_run_fail(const char *format, ...)
 {
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	cli_vfail(&program, format, ap);
 	va_end(ap);
-	return cli_fail(&program, "%s", text);
+	return CLI_CANNOT;
 }
 
 /* --- over the file ------------------------------------------------------------------------------------------------- */
