@@ -9,7 +9,6 @@
 #define BENCH_CLI_H
 
 #include <stdarg.h>
-
 #include <stddef.h>
 
 #include "replay.h"

@@ -89,6 +89,13 @@ class Refusals(Case):
         self.refuse("--sim", "x", says="not built yet")
         self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "2", "--release", "tap", "--cpus", "none")
 
+    def test_delay_beyond_the_next_connection(self):
+        """Two connections of one 4-tuple that a delay mixes: that is said, and is no verdict."""
+        mixed = os.path.join(common.TRACES, "mixed.pcap")
+        done = self.refused(PROGRAM, "-r", mixed, *ONCE, "--delay", "5ms,jitter=10s", says="only 2.70 s apart")
+        self.assertIn("up to 10.0 s later", done.errors)
+        self.ok(PROGRAM, "-r", mixed, *ONCE, "--delay", "10s,jitter=1s")
+
     def test_outputs_clash(self):
         """Nothing that is read is written over, and two results do not go into one file."""
         trace, link, x = self.path("t.pcap"), self.path("l.pcap"), self.path("x")
