@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_out_text.h"
 #include "mb_answer.h"
 
 struct page {
@@ -72,8 +73,8 @@ static int show(void *arg, const struct fos_session *s)
 		return 0;
 	json_array_append_new(
 	    g->list,
-	    json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:f,s:f,s:o,s:o}", "worker", (json_int_t)g->worker, "id",
-	              (json_int_t)fos_session_id(s), "flow", fos_session_flow(s), "protocol",
+	    json_pack("{s:I,s:I,s:o,s:s,s:s,s:s,s:s,s:f,s:f,s:o,s:o}", "worker", (json_int_t)g->worker, "id",
+	              (json_int_t)fos_session_id(s), "flow", bench_json_text(fos_session_flow(s)), "protocol",
 	              k->proto == IPPROTO_TCP ? "tcp" : "udp", "from", fos_key_text(k, first, from, sizeof(from)), "to",
 	              fos_key_text(k, !first, to, sizeof(to)), "state", state_of(s), "first",
 	              (double)fos_session_first_ns(s) / 1e9, "last", (double)fos_session_last_ns(s) / 1e9, "forward",

@@ -75,6 +75,22 @@ class Refusals(common.Case):
         self.ok(PROGRAM, *run)
         self.assertEqual(os.listdir(self.folder), ["d.txt"])
 
+    def test_names_of_any_bytes(self):
+        """A trace, a flow and a pattern whose names are no UTF-8: the summary is there all the same."""
+        trace = os.path.join(os.fsencode(self.folder), b"caf\xe9.pcap")
+        shutil.copy(TRACE, trace)
+        with open(self.path("x.conf"), "wb") as conf:
+            conf.write(b'ports = { trace = "' + trace + b'"; };\nflows = ( { name = "caf\xe9"; pipeline = "p"; } );\n'
+                       b'pipelines = ( { name = "p"; stages = [ "count:per=flow", "grep:pattern=\xff\xd8" ]; } );\n')
+        whole = json.loads(self.ok(PROGRAM, "run", "-c", self.path("x.conf"), "--json", "-").text)
+        self.assertTrue(whole["ports"][0]["name"].endswith("caf\ufffd.pcap"))
+        self.assertEqual(list(whole["modules"]["count"]["flows"]), ["caf\ufffd"])
+        self.assertEqual(list(whole["modules"]["grep"]["by_pattern"]), ["\ufffd\ufffd"])
+        long = os.path.join(self.folder, "\u00e9" * 100 + ".pcap") # cut somewhere, which may be within a character
+        for name in (long, os.path.join(self.folder, "x" + "\u00e9" * 100 + ".pcap")):
+            shutil.copy(TRACE, name)
+            json.loads(self.ok(PROGRAM, "run", "-r", name, "--json", "-").text)
+
     def test_outputs_clash(self):
         trace, out = self.path("t.pcap"), self.path("o")
         shutil.copy(TRACE, trace)
