@@ -18,7 +18,7 @@ const struct bench_option bench_engine_options[] = {
 	  "bsd (default), bsd-right, first, last, linux, old-linux, windows, windows2k3, vista, solaris, macos, irix, "
 	  "hpux10, hpux11" },
 	{ "checksum", "verify|ignore",
-	  "drop packets whose checksum is wrong, or not (default ignore; --corrupt: verify)" },
+	  "drop packets whose checksum is wrong, or not (default ignore; live, and with --corrupt: verify)" },
 	{ "hole-wait", "N|T[,T]",
 	  "how long a hole is waited for once an ACK is beyond it, in packets of its direction or "
 	  "time (default 1024); raised to the impairment's depth and delay" },
