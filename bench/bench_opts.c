@@ -37,7 +37,12 @@ static const struct cli_option options[] = {
 	{ "parallel-stages", NULL, "modules of a stage on threads of their own (not built yet)", 0 },
 	{ "cpus", "LIST",
 	  "the CPUs to run on, a worker on each in turn (default: all that are allowed); none: do not pin", 0 },
-	{ "release", "tap|gate", "of a live run: packets leave at once, or when modules released them", 0 },
+	{ "release", "tap|gate",
+	  "tap (default): packets leave at once; gate: once all stages have released their bytes (of a trace they go "
+	  "nowhere)",
+	  0 },
+	{ "fail", "open|closed", "of a gate, when a cap is hit: what was not looked at passes (default), or does not",
+	  0 },
 	{ "peers", NULL, "floors, and libnids where it was built, on the same packets, in turns with the engine", 0 },
 	{ "reference", "KIND",
 	  "what streams are held against: formula, golden, clean or model (default: the first that "
@@ -216,13 +221,14 @@ static int set_duration(struct bench_opts *o, const char *value, char *err, size
 	return -EINVAL;
 }
 
-static int set_release(struct bench_opts *o, const char *value, char *err, size_t errlen)
+/* They can be swept like the engine's. */
+static int set_release(struct bench_opts *o, const char *name, const char *value, char *err, size_t errlen)
 {
-	o->release = value;
-	if (strcmp(value, "tap") == 0 || strcmp(value, "gate") == 0)
-		return 0;
-	snprintf(err, errlen, "tap or gate");
-	return -EINVAL;
+	int rc = bench_engine_opts_set(&o->engine, name, value, err, errlen);
+
+	if (rc)
+		snprintf(err, errlen, strcmp(name, "fail") == 0 ? "open or closed" : "tap or gate");
+	return rc;
 }
 
 /* Options whose value is a name that is kept. */
@@ -300,8 +306,8 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 		return set_reference(o, value, err, errlen);
 	if (strcmp(name, "cpus") == 0)
 		return set_cpus(o, value, err, errlen);
-	if (strcmp(name, "release") == 0)
-		return set_release(o, value, err, errlen);
+	if (strcmp(name, "release") == 0 || strcmp(name, "fail") == 0)
+		return set_release(o, name, value, err, errlen);
 	if (strcmp(name, "duration") == 0)
 		return set_duration(o, value, err, errlen);
 	if (strcmp(name, "no-check") == 0) {
@@ -336,13 +342,20 @@ static struct cli_program program = {
 
 int bench_opts_fail(const char *format, ...)
 {
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	cli_vfail(&program, format, ap);
 	va_end(ap);
-	return cli_fail(&program, "%s", text);
+	return CLI_CANNOT;
+}
+
+int bench_opts_outputs(const struct bench_opts *o)
+{
+	const char *const written[] = { o->json, o->csv, o->plot, o->report, o->impaired_out, o->impair.decisions_out };
+	const char *const read[] = { o->trace, o->impair.decisions_in };
+
+	return cli_outputs(&program, written, sizeof(written) / sizeof(written[0]), read, 2);
 }
 
 static int on_stdout(const struct bench_opts *o)
@@ -390,8 +403,6 @@ static int contradictions(const struct bench_opts *o)
 		return bench_opts_fail("no --trace FILE, no --gen SPEC and no --live IF[,IF2]; see --help");
 	if (!o->live && (o->duration_ns || o->ring))
 		return bench_opts_fail("%s is of a live run: --live IF[,IF2]", o->ring ? "--ring" : "--duration");
-	if (!o->live && o->release && strcmp(o->release, "gate") == 0)
-		return bench_opts_fail("--release gate: not built yet for traces; flowos run has it");
 	if (o->live && not_live(o) >= 0)
 		return CLI_CANNOT;
 	if ((o->multiplier > 0) + (o->pps > 0) + (o->mbps > 0) > 1)

@@ -18,7 +18,6 @@ enum bench_reference { REF_AUTO, REF_FORMULA, REF_GOLDEN, REF_CLEAN, REF_MODEL }
 struct bench_opts {
 	const char *trace, *gen, *live; /* one of them */
 	const char *ring;               /* of live ones, as text; NULL: the defaults */
-	const char *release;            /* of live ones: "tap", "gate" or NULL */
 	uint64_t duration_ns;           /* of live ones; 0: until a signal */
 	uint64_t sessions[OPTS_SESSIONS_MAX];
 	unsigned n_sessions;
@@ -41,6 +40,9 @@ struct bench_opts {
 /* Parses flowos-bench's command line: -1 to go on, or an exit status. */
 int bench_opts_parse(struct bench_opts *o, int argc, char **argv);
 void bench_opts_free(struct bench_opts *o);
+
+/* All that is to be written can be, and nothing of it is what is read: -1 to go on, or CLI_CANNOT with a line on stderr. */
+int bench_opts_outputs(const struct bench_opts *o);
 
 /* For messages after parsing. */
 int bench_opts_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -21,7 +21,10 @@
 #include "peer_samples.h"
 #include "progress.h"
 #include "repeat.h"
+#include "result_format.h"
+#include "result_verdict.h"
 #include "stats.h"
+#include "uses.h"
 
 struct job {
 	struct bench_prepared prepared;
@@ -74,14 +77,10 @@ static int check_folder(const char *path)
 static int check_outputs(struct campaign *c)
 {
 	const struct bench_opts *o = c->o;
-	const char *const path[] = { o->json, o->csv, o->plot, o->report, o->impaired_out, o->impair.decisions_out };
-	int rc;
+	int rc = bench_opts_outputs(o);
 
-	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		rc = path[i] ? cli_can_write(path[i]) : 0;
-		if (rc)
-			return bench_opts_fail("%s: %s", path[i], strerror(-rc));
-	}
+	if (rc >= 0)
+		return rc;
 	rc = o->streams_out ? check_folder(o->streams_out) : 0;
 	if (rc)
 		return bench_opts_fail("--streams-out %s: %s", o->streams_out, strerror(-rc));
@@ -209,6 +208,29 @@ static void say_repeat(struct campaign *c, size_t i)
 	fputc('\n', stderr);
 }
 
+/* Packets that are later than the next connection of their addresses and ports may be of either: what came of them says nothing. */
+static bool mixed_by_delay(struct campaign *c, size_t i)
+{
+	const struct bench_prepared *p = &c->job[i].prepared;
+	const struct fos_impair_spec *spec = &c->points.at[i].impair;
+	uint64_t delay = fos_impair_spec_delay(spec), apart = UINT64_MAX;
+	char late[24], pause[24], text[512];
+
+	if (!spec->replay && !spec->only) /* all by the same: that changes no order */
+		delay -= spec->delay.delay_ns;
+	if (delay == 0 || bench_run_verdict(&c->result->runs[i]) != BENCH_FAILS ||
+	    bench_uses_apart(p->source.frames->v, p->source.frames->n, &apart) || delay <= apart)
+		return false;
+	bench_format_seconds((double)delay * 1e-9, late, sizeof(late));
+	bench_format_seconds((double)apart * 1e-9, pause, sizeof(pause));
+	snprintf(text, sizeof(text),
+	         "packets are up to %s later than others, but two connections of the same addresses and ports are only "
+	         "%s apart: which packet is of which cannot be told; delay them less",
+	         late, pause);
+	fail_point(c, i, text);
+	return true;
+}
+
 static void verify(struct campaign *c, size_t i)
 {
 	struct bench_run *run = &c->result->runs[i];
@@ -220,7 +242,7 @@ static void verify(struct campaign *c, size_t i)
 		fail_point(c, i, c->err);
 		return;
 	}
-	if (first[0]) {
+	if (first[0] && !mixed_by_delay(c, i)) {
 		say(c, "first difference", first);
 		say_repeat(c, i);
 	}
@@ -319,6 +341,8 @@ static void finish(struct campaign *c, size_t i)
 	}
 	c->done++;
 	bench_note_drops(run, st);
+	if (c->points.at[i].engine.gate)
+		bench_note_gate(run, st);
 	bench_note_modules(run, j->last.modules);
 	json_decref(j->last.modules);
 	j->last.modules = NULL;
@@ -328,7 +352,9 @@ static void finish(struct campaign *c, size_t i)
 		run->partial = true;
 		bench_text_set(&run->partial_reason, c->trace.frames.error);
 	}
-	if (j->last.finish)
+	if (run->gate.known && run->gate.released + run->gate.not_released != st->packets)
+		fail_point(c, i, "packets went into the gate that neither left nor were dropped");
+	else if (j->last.finish)
 		fail_point(c, i, j->last.finish_text);
 	else if (rc)
 		fail_point(c, i, strerror(-rc));

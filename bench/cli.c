@@ -180,16 +180,79 @@ static bool same_file(const char *a, const char *b)
 	       x.st_ino == y.st_ino;
 }
 
+/* The file that a path will be; NULL: none that could be another one's, too. The caller frees it. */
+static char *target(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *folder, *real, *all = NULL;
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return NULL;
+	if (stat(path, &st) == 0)
+		return S_ISREG(st.st_mode) ? realpath(path, NULL) : NULL;
+	folder = slash > path ? strndup(path, (size_t)(slash - path)) : strdup(slash ? "/" : ".");
+	real = folder ? realpath(folder, NULL) : NULL;
+	if (real && asprintf(&all, "%s/%s", real, name) < 0)
+		all = NULL;
+	free(real);
+	free(folder);
+	return all;
+}
+
+static bool same_target(const char *a, const char *b)
+{
+	char *x = target(a), *y = target(b);
+	bool same = x && y && strcmp(x, y) == 0;
+
+	free(x);
+	free(y);
+	return same || same_file(a, b);
+}
+
+int cli_clash(const char *const *path, size_t n, const char *const *read, size_t n_read, char *err, size_t errlen)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; path[i] && k < n_read; k++) {
+			if (read[k] && same_file(path[i], read[k])) {
+				snprintf(err, errlen, "%s is read: it would be written over", path[i]);
+				return -EEXIST;
+			}
+		}
+		for (size_t k = 0; path[i] && k < i; k++) {
+			if (path[k] && same_target(path[i], path[k])) {
+				snprintf(err, errlen, "%s: two things would be written to this file", path[i]);
+				return -EEXIST;
+			}
+		}
+	}
+	return 0;
+}
+
+int cli_outputs(const struct cli_program *p, const char *const *path, size_t n, const char *const *read, size_t n_read)
+{
+	char err[8192];
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = path[i] ? cli_can_write(path[i]) : 0;
+
+		if (rc)
+			return cli_fail(p, "%s: %s", path[i], strerror(-rc));
+	}
+	return cli_clash(path, n, read, n_read, err, sizeof(err)) ? cli_fail(p, "%s", err) : -1;
+}
+
 int cli_output(const struct cli_program *p, const char *path, const char *const *read, size_t n)
 {
-	int rc = path ? cli_can_write(path) : 0;
+	return cli_outputs(p, &path, 1, read, n);
+}
 
-	if (rc)
-		return cli_fail(p, "%s: %s", path, strerror(-rc));
-	for (size_t i = 0; path && i < n; i++)
-		if (read[i] && same_file(path, read[i]))
-			return cli_fail(p, "%s is read: it would be written over", path);
-	return -1;
+int cli_vfail(const struct cli_program *p, const char *format, va_list ap)
+{
+	fprintf(stderr, "%s: ", p->name);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	return CLI_CANNOT;
 }
 
 int cli_fail(const struct cli_program *p, const char *format, ...)
@@ -197,9 +260,7 @@ int cli_fail(const struct cli_program *p, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	fprintf(stderr, "%s: ", p->name);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
+	cli_vfail(p, format, ap);
 	va_end(ap);
 	return CLI_CANNOT;
 }

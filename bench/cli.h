@@ -8,6 +8,7 @@
 #ifndef BENCH_CLI_H
 #define BENCH_CLI_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "replay.h"
@@ -51,7 +52,15 @@ int cli_can_write(const char *path);
  * with a line on stderr. `path` NULL: nothing is written; `read` are n paths of files that are read, of which each may be NULL. */
 int cli_output(const struct cli_program *p, const char *path, const char *const *read, size_t n);
 
+/* The same for n paths at a time, no two of which may be one file. */
+int cli_outputs(const struct cli_program *p, const char *const *path, size_t n, const char *const *read, size_t n_read);
+
+/* Is one of the paths one of those that are read, or two of them one file, which is there or is not yet? Each may be NULL; "-", a pipe
+ * or a device is none. Returns 0 or -EEXIST with a line in err. */
+int cli_clash(const char *const *path, size_t n, const char *const *read, size_t n_read, char *err, size_t errlen);
+
 /* "NAME: text" on stderr, one line; returns CLI_CANNOT. */
 int cli_fail(const struct cli_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_vfail(const struct cli_program *p, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 #endif

@@ -18,7 +18,7 @@ const struct bench_option bench_engine_options[] = {
 	  "bsd (default), bsd-right, first, last, linux, old-linux, windows, windows2k3, vista, solaris, macos, irix, "
 	  "hpux10, hpux11" },
 	{ "checksum", "verify|ignore",
-	  "drop packets whose checksum is wrong, or not (default ignore; --corrupt: verify)" },
+	  "drop packets whose checksum is wrong, or not (default ignore; live, and with --corrupt: verify)" },
 	{ "hole-wait", "N|T[,T]",
 	  "how long a hole is waited for once an ACK is beyond it, in packets of its direction or "
 	  "time (default 1024); raised to the impairment's depth and delay" },
@@ -132,6 +132,17 @@ static int set_workers(struct bench_engine_opts *o, const char *value, char *err
 	return 0;
 }
 
+/* "release" and "fail": one word or the other. */
+static int set_word(const char *name, const char *value, const char *no, const char *yes, bool *out, char *err,
+                    size_t errlen)
+{
+	*out = strcmp(value, yes) == 0;
+	if (*out || strcmp(value, no) == 0)
+		return 0;
+	snprintf(err, errlen, "--%s %s: %s or %s", name, value, no, yes);
+	return -EINVAL;
+}
+
 static int set_stage(struct bench_engine_opts *o, const char *value, char *err, size_t errlen)
 {
 	if (o->stages == BENCH_STAGES_MAX || !*value) {
@@ -156,6 +167,10 @@ int bench_engine_opts_set(struct bench_engine_opts *o, const char *name, const c
 		return set_stage(o, value, err, errlen);
 	if (strcmp(name, "workers") == 0)
 		return set_workers(o, value, err, errlen);
+	if (strcmp(name, "release") == 0)
+		return set_word(name, value, "tap", "gate", &o->gate, err, errlen);
+	if (strcmp(name, "fail") == 0)
+		return set_word(name, value, "open", "closed", &o->closed, err, errlen);
 	if (strcmp(name, "vlan-key") == 0)
 		o->vlan_key = true;
 	else if (strcmp(name, "level") == 0)

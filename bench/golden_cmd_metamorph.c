@@ -131,10 +131,10 @@ static int run(struct metamorph *m, int operands, char **operand)
 {
 	struct meta_suite *s = &m->suite;
 	char err[1024];
-	int rc, status;
+	const char *const written[] = { m->junit, s->keep };
+	int rc, status = cli_outputs(&m->program, written, 2, (const char *const *)operand, (size_t)operands);
 
-	if ((status = cli_output(&m->program, m->junit, (const char *const *)operand, (size_t)operands)) >= 0 ||
-	    (status = cli_output(&m->program, s->keep, (const char *const *)operand, (size_t)operands)) >= 0)
+	if (status >= 0)
 		return status;
 	golden_cmd_aside(m->junit);
 	if (m->folder)

@@ -152,11 +152,8 @@ static int check_outputs(const struct shrink_cmd *m, const char *trace, const ch
 {
 	const char *const read[] = { trace, golden, m->c.spec.decisions_in };
 	const char *const written[] = { m->c.output, m->golden_path, m->unimpaired, m->decisions_path };
-	int rc = -1;
 
-	for (size_t i = 0; rc < 0 && i < (m->unimpaired ? 4 : 2); i++)
-		rc = cli_output(&m->c.program, written[i], read, 3);
-	return rc;
+	return cli_outputs(&m->c.program, written, m->unimpaired ? 4 : 2, read, 3);
 }
 
 static int load(struct shrink_cmd *m, const char *path, const char *golden)

@@ -77,6 +77,8 @@ const char bench_html_guide[] =
     "<dt>wait for a hole</dt><dd>How long bytes that arrived early wait for those before them, on the trace's clock: "
     "the same for the same seed on any machine.</dd>\n"
     "<dt>latency</dt><dd>From the intended arrival of a packet to its release; paced and live runs only.</dd>\n"
+    "<dt>let go by the gate</dt><dd>Packets that left once every module had released their bytes; late are those "
+    "that did not leave at once. The longest wait is on the trace's clock.</dd>\n"
     "<dt>memory of a session</dt><dd>By how much anonymous memory grew, shared out among the sessions that were open "
     "at "
     "the same time; the trace and the check are left out.</dd>\n"

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "json_out_text.h"
 
@@ -22,9 +24,52 @@ static void fail(struct bench_report_json *w, int rc)
 		w->error = rc;
 }
 
+/* A key that is no UTF-8, such as a pattern of bytes, gets the name that it has without what is none, and a number where another one
+ * has that. The caller frees it; NULL: no memory. */
+static char *make_name(const json_t *top, const char *key)
+{
+	char *clean = bench_utf8_clean(key), *name = clean;
+
+	for (unsigned n = 2; name && json_is_object(top) && json_object_get(top, name); n++) {
+		if (name != clean)
+			free(name);
+		if (asprintf(&name, "%s #%u", clean, n) < 0)
+			name = NULL;
+	}
+	if (name != clean)
+		free(clean);
+	return name;
+}
+
+static bool is_utf8(const char *s)
+{
+	size_t n = 1;
+
+	for (; *s && n; s += n)
+		n = bench_utf8_length(s);
+	return n > 0;
+}
+
+static void add(struct bench_report_json *w, const char *key, json_t *value);
+
+static void add_odd(struct bench_report_json *w, const char *key, json_t *value)
+{
+	char *name = make_name(w->stack[w->depth], key);
+
+	if (name)
+		add(w, name, value);
+	else
+		json_decref(value), fail(w, -ENOMEM);
+	free(name);
+}
+
 /* Takes over `value`. */
 static void add(struct bench_report_json *w, const char *key, json_t *value)
 {
+	if (key && !is_utf8(key)) {
+		add_odd(w, key, value);
+		return;
+	}
 	json_t *top = w->stack[w->depth];
 	int rc = -EPROTO;
 

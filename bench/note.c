@@ -60,6 +60,22 @@ int bench_note_drops(struct bench_run *run, const struct fos_worker_stats *st)
 	return rc;
 }
 
+void bench_note_gate(struct bench_run *run, const struct fos_worker_stats *st)
+{
+	const struct fos_release_stats *r = &st->release;
+
+	run->gate = (struct bench_gate){ .known = true,
+		                         .released = r->released,
+		                         .released_late = r->waited,
+		                         .not_released = r->dropped,
+		                         .waiting_peak = r->waiting_peak,
+		                         .waiting_peak_bytes = r->waiting_peak_bytes,
+		                         .longest_wait_ns = r->longest_wait_ns,
+		                         .wait_overflow = r->overflow,
+		                         .shut = r->shut,
+		                         .mid_streams = run->gate.mid_streams };
+}
+
 int bench_note_modules(struct bench_run *run, json_t *modules)
 {
 	const char *name;

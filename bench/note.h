@@ -20,6 +20,9 @@ int bench_note_call(struct bench_result *r, const struct bench_opts *o, const ch
 /* The engine's counts of what it gave up or refused, by reason; those that are 0 are left out. */
 int bench_note_drops(struct bench_run *run, const struct fos_worker_stats *st);
 
+/* What a gate held and let go. */
+void bench_note_gate(struct bench_run *run, const struct fos_worker_stats *st);
+
 /* Modules' reports by name. The object stays the caller's; NULL: there are none. */
 int bench_note_modules(struct bench_run *run, json_t *modules);
 

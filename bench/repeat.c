@@ -48,6 +48,10 @@ static void engine(FILE *out, const struct bench_engine_opts *e)
 	}
 	if (e->vlan_key)
 		fputs(" --vlan-key", out);
+	if (e->gate)
+		option(out, "release", "gate");
+	if (e->gate && e->closed)
+		option(out, "fail", "closed");
 	if (e->filter)
 		option(out, "flow", e->filter);
 }

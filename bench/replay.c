@@ -206,6 +206,12 @@ void bench_schedule_free(struct bench_schedule *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/* What leaves a gate goes nowhere: the engine counts it. */
+static void let_go(void *arg, const struct fos_batch *b)
+{
+	(void)arg, (void)b;
+}
+
 int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair_spec *spec,
                       struct bench_record *record, const struct fos_worker_config *base, struct fos_worker **out,
                       char *err, size_t errlen)
@@ -223,12 +229,16 @@ int bench_worker_make(const struct bench_engine_opts *o, const struct fos_impair
 		cfg.cap_direction_bytes = o->hold_cap;
 	cfg.verify_checksums = bench_verify_checksums(o, spec);
 	bench_hole_wait(o, spec, &cfg.hole_wait_packets, &cfg.hole_wait_ns);
+	if (o->gate)
+		cfg.release = let_go;
 	rc = fos_worker_create(&cfg, out);
 	if (rc) {
 		snprintf(err, errlen, "engine: %s", strerror(-rc));
 		return rc;
 	}
 	rc = fos_worker_add_flow(*out, "all", o->filter, "ip:tcp:udp:app:http", err, errlen);
+	if (rc >= 0 && o->gate)
+		rc = fos_worker_flow_release(*out, rc, o->closed ? FOS_RELEASE_CLOSED : FOS_RELEASE_OPEN);
 	for (unsigned i = 0; rc >= 0 && i < o->stages; i++) {
 		char why[512] = "";
 

@@ -35,6 +35,7 @@ struct bench_engine_opts {
 	const char *stage[BENCH_STAGES_MAX];
 	unsigned stages;
 	const char *filter;            /* of the flow, or NULL */
+	bool gate, closed;             /* --release gate, --fail closed: of flowos-bench alone */
 	uint32_t workers;              /* threads; 0: 1 */
 	const struct bench_cpus *cpus; /* of more than one worker; NULL: not pinned */
 };
@@ -44,7 +45,8 @@ static inline uint32_t bench_workers(const struct bench_engine_opts *o)
 	return o->workers ? o->workers : 1;
 }
 
-/* The options' names, metas and help lines, ended by name NULL; and setting one: -ENOENT: none of these. */
+/* The options' names, metas and help lines, ended by name NULL; and setting one, of these or "release" and "fail", which are
+ * flowos-bench's: -ENOENT: none of these. */
 struct bench_option {
 	const char *name, *meta, *help;
 };

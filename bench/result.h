@@ -103,6 +103,15 @@ struct bench_live {
 	    impaired_delayed;
 };
 
+/* Packets that a gate let go; of those: that did not leave at once; that it dropped (closed); the most that waited at a time, and
+ * their memory; the longest that one waited, on the trace's clock; packets that found no room to wait; directions that were shut;
+ * streams that began in the middle, in the check: they begin with the first payload that comes. */
+struct bench_gate {
+	bool known;
+	uint64_t released, released_late, not_released, waiting_peak, waiting_peak_bytes, longest_wait_ns,
+	    wait_overflow, shut, mid_streams;
+};
+
 struct bench_drop {
 	char *reason;
 	uint64_t count;
@@ -131,6 +140,7 @@ struct bench_run {
 	struct bench_streams streams;
 	struct bench_udp udp;
 	struct bench_live live; /* beyond the contract */
+	struct bench_gate gate; /* likewise */
 	struct bench_drop *drops;
 	size_t drop_count;
 	bool noisy;

@@ -98,6 +98,18 @@ static const struct bench_field live[] = {
 	U64("impaired_delayed", live.impaired_delayed),
 };
 
+static const struct bench_field gate[] = {
+	U64("released", gate.released),
+	U64("released_late", gate.released_late),
+	U64("not_released", gate.not_released),
+	U64("waiting_peak", gate.waiting_peak),
+	U64("waiting_peak_bytes", gate.waiting_peak_bytes),
+	U64("longest_wait_ns", gate.longest_wait_ns),
+	U64("wait_overflow", gate.wait_overflow),
+	U64("shut", gate.shut),
+	U64("mid_streams", gate.mid_streams),
+};
+
 #define GROUP(name, member, list)                                                                                      \
 	{                                                                                                              \
 		name, offsetof(struct bench_run, member.known), list, COUNT(list)                                      \
@@ -115,5 +127,6 @@ const struct bench_group bench_run_groups[] = {
 	GROUP("streams", streams, streams),
 	GROUP("udp", udp, udp),
 	GROUP("live", live, live),
+	GROUP("gate", gate, gate),
 };
 const size_t bench_run_group_count = COUNT(bench_run_groups);

@@ -81,5 +81,6 @@ int trace_info(int argc, char **argv)
 		return cli_fail(&p, "--stage: nothing is run here but the engine; see flowos-bench");
 	if (argc - first != 1)
 		return cli_fail(&p, "%s; see --help", argc > first ? "one trace only" : "which trace?");
-	return info(&p, &i, argv[first]);
+	rc = cli_output(&p, i.json, (const char *const[]){ argv[first] }, 1);
+	return rc >= 0 ? rc : info(&p, &i, argv[first]);
 }

@@ -39,6 +39,15 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 	return rc;
 }
 
+static bool may_write(const struct cli_program *p, const char *output, const char *trace)
+{
+	const struct fos_impair_spec *spec = p->impair;
+	const char *const written[] = { output, spec ? spec->decisions_out : NULL };
+	const char *const read[] = { trace, spec ? spec->decisions_in : NULL };
+
+	return cli_outputs(p, written, 2, read, 2) < 0;
+}
+
 /* The trace that the operands name, or NULL after a message. */
 static const char *operand(const struct cli_program *p, const struct make *m, int argc, char **argv, int first)
 {
@@ -46,7 +55,7 @@ static const char *operand(const struct cli_program *p, const struct make *m, in
 		cli_fail(p, "%s; see --help", argc > first ? "one trace only" : "which trace?");
 	else if (!m->output)
 		cli_fail(p, "where to? -o FILE is needed");
-	else
+	else if (may_write(p, m->output, argv[first]))
 		return argv[first];
 	return NULL;
 }

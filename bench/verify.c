@@ -207,9 +207,11 @@ static int make_changed(struct verify *v)
 	return rc;
 }
 
-/* The reference run: the same packets without impairment, or, where changed bytes are to be taken, with those changed. */
+/* The reference run: the same packets without impairment, or, where changed bytes are to be taken, with those changed. A gate, too,
+ * is held against what leaves at once. */
 static int clean_record(struct verify *v, struct bench_record **ref)
 {
+	struct bench_engine_opts engine = v->pt->engine;
 	const struct fos_frames *frames = v->p->source.frames;
 	int rc = 0;
 
@@ -217,9 +219,27 @@ static int clean_record(struct verify *v, struct bench_record **ref)
 		rc = make_changed(v);
 	if (v->changed.port)
 		frames = &v->changed.frames;
+	engine.gate = false;
 	if (rc == 0)
-		rc = bench_record_run(&v->pt->engine, &v->pt->impair, frames, ref, NULL, v->err, v->errlen);
+		rc = bench_record_run(&engine, &v->pt->impair, frames, ref, NULL, v->err, v->errlen);
 	return rc;
+}
+
+static uint64_t begun_in_the_middle(const struct bench_record *r)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < r->streams; i++)
+		n += r->stream[i].mid && r->stream[i].bytes;
+	return n;
+}
+
+/* Must every byte be there? As bench_run_verdict() has it. */
+static bool owes_all(const struct verify *v)
+{
+	if (v->pt->engine.gate && (v->p->schedule.metrics.reordered || begun_in_the_middle(v->record)))
+		return false;
+	return fos_impair_spec_lossless(&v->pt->impair);
 }
 
 static int against_clean(struct verify *v)
@@ -228,10 +248,10 @@ static int against_clean(struct verify *v)
 	int rc = clean_record(v, &ref);
 
 	if (rc == 0)
-		rc = fos_impair_spec_lossless(&v->pt->impair) ? bench_check(ref, v->record, &v->check)
-		                                              : bench_check_lossy(ref, v->record, &v->check);
+		rc =
+		    owes_all(v) ? bench_check(ref, v->record, &v->check) : bench_check_lossy(ref, v->record, &v->check);
 	v->reference = "clean";
-	if (rc == 0 && v->check.doubtfuls)
+	if (rc == 0 && v->check.doubtfuls && (owes_all(v) || !v->pt->engine.gate)) /* the model knows no gate */
 		rc = settle_doubts(v, ref);
 	bench_record_free(ref);
 	return rc;
@@ -303,7 +323,7 @@ static int against_formula(struct verify *v)
 		return rc;
 	v->reference = "formula";
 	hold_formula(&v->check, v->record, &g, v->pt->sessions ? v->pt->sessions : g.sessions);
-	if (fos_impair_spec_lossless(&v->pt->impair))
+	if (owes_all(v))
 		return 0;
 	rc = clean_record(v, &clean);
 	if (rc == 0) {
@@ -366,6 +386,8 @@ static int check_reference(struct verify *v)
 	if (v->pt->engine.filter && (want == REF_MODEL || want == REF_FORMULA))
 		snprintf(v->err, v->errlen, "--reference %s knows no --flow: use clean",
 		         want == REF_MODEL ? "model" : "formula");
+	else if (v->pt->engine.gate && want == REF_MODEL)
+		snprintf(v->err, v->errlen, "--reference model knows no --release gate: use clean");
 	else if (want == REF_FORMULA && bench_changes_bytes(&v->pt->impair))
 		snprintf(v->err, v->errlen,
 		         "--reference formula knows no changed bytes (checksum=fix): use clean or model");
@@ -377,7 +399,7 @@ static int check_reference(struct verify *v)
 static int choose(struct verify *v)
 {
 	enum bench_reference want = v->o->reference;
-	bool lossless = fos_impair_spec_lossless(&v->pt->impair);
+	bool lossless = owes_all(v);
 	struct bench_golden g = { 0 };
 	char path[4096];
 	int rc;
@@ -431,6 +453,8 @@ static int fill(struct verify *v, struct bench_run *run)
 	run->udp.conversations = c->udp_conversations;
 	run->udp.datagrams = c->udp_datagrams;
 	run->udp.differ = c->udp_differ;
+	if (v->pt->engine.gate)
+		run->gate.mid_streams = begun_in_the_middle(v->record);
 	return rc;
 }
 
@@ -440,9 +464,10 @@ int bench_verify(const struct bench_prepared *p, const struct bench_opts *o, con
 	struct verify v = { .p = p, .o = o, .pt = pt, .err = err, .errlen = errlen };
 	const struct fos_impair_stats *st = &p->schedule.stats;
 	bool checksums = bench_verify_checksums(&pt->engine, &pt->impair);
-	bool damaged = st->lost + st->corrupted + st->truncated > 0;
+	bool damaged; /* gaps are no news */
 	int rc = bench_record_run(&pt->engine, &pt->impair, &p->schedule.frames, &v.record, NULL, err, errlen);
 
+	damaged = st->lost + st->corrupted + st->truncated > 0 || (rc == 0 && !owes_all(&v));
 	if (rc == 0)
 		rc = choose(&v);
 	if (rc == 0 && !pt->engine.filter)

@@ -262,8 +262,8 @@ int bench_worst(int argc, char **argv)
 	w.n = choose(&p, argv + first, argc - first, cases);
 	if (w.n == 0)
 		return CLI_CANNOT;
-	if ((rc = cli_output(&p, o.json, NULL, 0)) >= 0 || (rc = cli_output(&p, o.csv, NULL, 0)) >= 0 ||
-	    (rc = cli_output(&p, o.plot, NULL, 0)) >= 0)
+	rc = cli_outputs(&p, (const char *const[]){ o.json, o.csv, o.plot }, 3, NULL, 0);
+	if (rc >= 0)
 		return rc;
 	r = calloc(w.n, sizeof(*r));
 	if (!r)

@@ -16,6 +16,12 @@
 
 enum { COLUMNS = 10 };
 
+/* Above the cap by no more than it may be? */
+static bool in_slack(const struct worst_bound *b)
+{
+	return b->peak > b->cap && b->peak <= b->cap + b->slack;
+}
+
 /* That of which the greatest share was used. */
 static void bound_text(const struct worst_result *r, char *buf, size_t len)
 {
@@ -37,7 +43,7 @@ static void bound_text(const struct worst_result *r, char *buf, size_t len)
 		bench_format_count(b->peak, peak, sizeof(peak));
 		bench_format_count(b->cap, cap, sizeof(cap));
 	}
-	snprintf(buf, len, "%s %s of %s", name[most], peak, cap);
+	snprintf(buf, len, "%s %s of %s%s", name[most], peak, cap, in_slack(b) ? "*" : "");
 }
 
 static void drops_text(const struct worst_result *r, char *buf, size_t len)
@@ -120,12 +126,21 @@ static void write_given_up(const struct worst_report *w, FILE *out)
 static void write_sum(const struct worst_report *w, FILE *out)
 {
 	size_t holds = 0, over = 0, twins = 0;
+	bool slack = false;
 
 	for (size_t i = 0; i < w->n; i++) {
 		holds += worst_holds(&w->r[i]);
 		over += worst_over_ratio(&w->r[i]);
 		twins += w->r[i].twin && !w->r[i].c->known_seed;
+		for (int k = 0; k < WORST_BOUNDS; k++)
+			slack |= in_slack(&w->r[i].bound[k]);
 	}
+	if (slack)
+		fprintf(
+		    out,
+		    "\n* A packet is held before its cap is looked at: up to %d KiB, a packet in pieces, may come on "
+		    "top.\n",
+		    WORST_PACKET / 1024);
 	fprintf(out,
 	        "\n%zu of %zu cases hold: memory within the caps, every innocent stream whole.\n"
 	        "%zu of %zu cost at most %g times their twin%s.\n",

@@ -43,6 +43,19 @@ void fos_outfile_forget(char *name)
 	swap_noted(name, NULL);
 }
 
+int fos_outfile_each(int (*f)(void *arg, const char *name), void *arg)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < OPEN_MAX_NOTED; i++) {
+		const char *name = atomic_load(&noted[i]);
+
+		if (name)
+			ret = f(arg, name);
+	}
+	return ret;
+}
+
 void fos_outfile_cleanup(void)
 {
 	for (size_t i = 0; i < OPEN_MAX_NOTED; i++) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_out_text.h"
+
 struct command {
 	const char *name, *help;
 	json_t *(*answer)(struct mb_box *b, const json_t *request, char *err, size_t errlen);
@@ -36,7 +38,7 @@ static json_t *answer_stats(struct mb_box *b, const json_t *request, char *err, 
 static void set_text(json_t *o, const char *key, const char *value)
 {
 	if (value)
-		json_object_set_new(o, key, json_string(value));
+		json_object_set_new(o, key, bench_json_text(value));
 }
 
 /* Flows as they are configured, and how many sessions each has now. */
@@ -80,7 +82,7 @@ static json_t *flow_json(const struct mb_conf *c, unsigned i, const struct count
 	set_text(o, "levels", f->levels);
 	set_text(o, "pipeline", p ? p->name : NULL);
 	for (unsigned k = 0; p && k < p->stages; k++)
-		json_array_append_new(stages, json_string(p->stage[k]));
+		json_array_append_new(stages, bench_json_text(p->stage[k]));
 	json_object_set_new(o, "stages", stages);
 	enum fos_release how = mb_conf_flow_release(c, f);
 
@@ -179,7 +181,7 @@ char *mb_answer(struct mb_box *b, const char *line, size_t len)
 		answer = json_pack("{s:b,s:s,s:O,s:o}", "ok", 1, "flowos", FLOWOS_VERSION, "command",
 		                   json_object_get(request, "command"), "result", result);
 	else
-		answer = json_pack("{s:b,s:s,s:s}", "ok", 0, "flowos", FLOWOS_VERSION, "error", err);
+		answer = json_pack("{s:b,s:s,s:o}", "ok", 0, "flowos", FLOWOS_VERSION, "error", bench_json_text(err));
 	id = json_object_get(request, "id"); /* whatever it is, it comes back */
 	if (answer && id)
 		json_object_set(answer, "id", id);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_out_text.h"
 #include "mb_answer.h"
 
 struct page {
@@ -48,6 +49,18 @@ static json_t *direction(const struct fos_session *s, int dir)
 	                 (double)p.waits_since_ns / 1e9, "shut", p.shut);
 }
 
+/* Closed: both ends were seen, and the last acknowledgements may still come. */
+static const char *state_of(const struct fos_session *s)
+{
+	struct fos_session_progress p[2];
+
+	fos_session_progress(s, 0, &p[0]);
+	fos_session_progress(s, 1, &p[1]);
+	if (p[0].fin && p[1].fin)
+		return "closed";
+	return fos_session_half_open(s) ? "half-open" : "open";
+}
+
 /* From who opened it to the other. */
 static int show(void *arg, const struct fos_session *s)
 {
@@ -60,12 +73,12 @@ static int show(void *arg, const struct fos_session *s)
 		return 0;
 	json_array_append_new(
 	    g->list,
-	    json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:f,s:f,s:o,s:o}", "worker", (json_int_t)g->worker, "id",
-	              (json_int_t)fos_session_id(s), "flow", fos_session_flow(s), "protocol",
+	    json_pack("{s:I,s:I,s:o,s:s,s:s,s:s,s:s,s:f,s:f,s:o,s:o}", "worker", (json_int_t)g->worker, "id",
+	              (json_int_t)fos_session_id(s), "flow", bench_json_text(fos_session_flow(s)), "protocol",
 	              k->proto == IPPROTO_TCP ? "tcp" : "udp", "from", fos_key_text(k, first, from, sizeof(from)), "to",
-	              fos_key_text(k, !first, to, sizeof(to)), "state", fos_session_half_open(s) ? "half-open" : "open",
-	              "first", (double)fos_session_first_ns(s) / 1e9, "last", (double)fos_session_last_ns(s) / 1e9,
-	              "forward", direction(s, first), "back", direction(s, !first)));
+	              fos_key_text(k, !first, to, sizeof(to)), "state", state_of(s), "first",
+	              (double)fos_session_first_ns(s) / 1e9, "last", (double)fos_session_last_ns(s) / 1e9, "forward",
+	              direction(s, first), "back", direction(s, !first)));
 	return json_array_size(g->list) >= g->max;
 }
 
@@ -153,6 +166,14 @@ static int parse(struct page *g, const json_t *request, char *err, size_t errlen
 	return 0;
 }
 
+static bool is_flow(const struct mb_conf *c, const char *name)
+{
+	for (unsigned i = 0; i < c->flows; i++)
+		if (strcmp(c->flow[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 json_t *mb_answer_sessions(struct mb_box *b, const json_t *request, char *err, size_t errlen)
 {
 	struct page g = { .max = MB_PAGE, .list = json_array() };
@@ -161,6 +182,11 @@ json_t *mb_answer_sessions(struct mb_box *b, const json_t *request, char *err, s
 	json_t *all;
 
 	if (!g.list || parse(&g, request, err, errlen)) {
+		json_decref(g.list);
+		return NULL;
+	}
+	if (g.flow && !is_flow(b->conf, g.flow)) {
+		snprintf(err, errlen, "sessions: there is no flow %.64s", g.flow);
 		json_decref(g.list);
 		return NULL;
 	}

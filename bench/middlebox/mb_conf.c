@@ -31,9 +31,19 @@ const char *mb_conf_keep(struct mb_conf *c, const char *text)
 {
 	char *copy = c->texts < MB_TEXTS_MAX ? strdup(text) : NULL;
 
-	if (copy)
+	if (copy) {
+		c->place[c->texts] = NULL;
 		c->text[c->texts++] = copy;
+	}
 	return copy;
+}
+
+const char *mb_conf_where(const struct mb_conf *c, const char *text)
+{
+	for (unsigned i = 0; text && i < c->texts; i++)
+		if (c->text[i] == text && c->place[i])
+			return c->place[i];
+	return "";
 }
 
 int mb_conf_live(struct mb_conf *c, const char *text, char *err, size_t errlen)
@@ -113,7 +123,7 @@ int mb_conf_simple(struct mb_conf *c, const struct bench_engine_opts *o, char *e
 
 static int check_ports(const struct mb_conf *c, char *err, size_t errlen)
 {
-	const char *wrong = NULL;
+	const char *wrong = NULL, *where = "";
 
 	if (!c->trace && !c->interfaces)
 		wrong = "no port: -i IF[,IF], -r TRACE, or ports in a file given with -c";
@@ -122,14 +132,15 @@ static int check_ports(const struct mb_conf *c, char *err, size_t errlen)
 	else if (c->output && !c->trace)
 		wrong = "an output file needs a trace: what comes from interfaces leaves on them";
 	else if (c->interfaces == 2 && strcmp(c->interface[0], c->interface[1]) == 0)
-		wrong = "the two interfaces are the same";
+		wrong = "the two interfaces are the same", where = mb_conf_where(c, c->interface[1]);
 	else if (c->trace && c->workers > 1)
 		wrong = "a replay has one worker: more than one is not built yet";
 	if (wrong)
-		snprintf(err, errlen, "%s", wrong);
+		snprintf(err, errlen, "%s%s", where, wrong);
 	for (unsigned i = 0; !wrong && i < c->interfaces; i++) {
 		if (!*c->interface[i] || strlen(c->interface[i]) >= IFNAMSIZ || strchr(c->interface[i], '/')) {
-			snprintf(err, errlen, "%.64s is no interface's name", c->interface[i]);
+			snprintf(err, errlen, "%s%.64s is no interface's name", mb_conf_where(c, c->interface[i]),
+			         c->interface[i]);
 			return -EINVAL;
 		}
 	}
@@ -143,7 +154,8 @@ static int check_flow(const struct mb_conf *c, const struct mb_flow *f, char *er
 	for (unsigned i = 0; i < c->named; i++)
 		known |= f->interface && strcmp(c->interface[i], f->interface) == 0;
 	if (!known)
-		snprintf(err, errlen, "flow %s: %s is none of the interfaces", f->name, f->interface);
+		snprintf(err, errlen, "%sflow %s: %s is none of the interfaces", mb_conf_where(c, f->interface),
+		         f->name, f->interface);
 	return known ? 0 : -EINVAL;
 }
 

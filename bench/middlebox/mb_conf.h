@@ -67,6 +67,7 @@ struct mb_conf {
 	unsigned interfaces;        /* 0 with a trace */
 	unsigned named;             /* of them have a name that flows may refer to, also when a trace stands for them */
 	const char *trace, *output; /* instead of interfaces */
+	bool wait;                  /* at the start, for interfaces that are not there yet */
 	struct mb_ring ring;
 	unsigned workers;
 	bool no_handoff;                 /* each worker has the packets that the kernel gave it, and no others */
@@ -82,6 +83,7 @@ struct mb_conf {
 	bool control_given, no_seccomp, keep_net_admin;
 	uint64_t duration_ns; /* 0: until it is told to end */
 	char *text[MB_TEXTS_MAX];
+	const char *place[MB_TEXTS_MAX]; /* of those from a file: where it says so, one of `text`; else NULL */
 	unsigned texts;
 };
 
@@ -91,6 +93,9 @@ void mb_conf_free(struct mb_conf *c);
 
 /* A copy of the text that lasts as long as the configuration; NULL: no memory, or too many of them. */
 const char *mb_conf_keep(struct mb_conf *c, const char *text);
+
+/* Where a text comes from, for a message about it: "flowos.conf:12: flows[0].filter: ", "" where it is of no file. */
+const char *mb_conf_where(const struct mb_conf *c, const char *text);
 
 /* Reads a file ("-": standard input) into *c, which was initialised. Returns 0, or a negative errno with a line in err that
  * names file, line and key: "flowos.conf:12: flows[0].filter: ...". */

@@ -110,6 +110,7 @@ void mb_conf_list(const struct mb_conf *c, mb_setting *each, void *arg)
 {
 	for (unsigned i = 0; i < c->interfaces; i++)
 		tell_at(each, arg, c->interface[i], "ports.interfaces[%u]", i);
+	tell(each, arg, "ports.wait", c->wait ? "true" : NULL);
 	tell(each, arg, "ports.trace", c->trace);
 	tell(each, arg, "ports.output", c->output);
 	tell_number(each, arg, "ports.ring.bytes", c->ring.bytes);

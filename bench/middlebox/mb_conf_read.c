@@ -101,11 +101,16 @@ static int set_ring(struct mb_reader *r, void *to, const config_setting_t *s)
 	return mb_read_group(r, &((struct mb_conf *)to)->ring, s, keys);
 }
 
+static int set_wait(struct mb_reader *r, void *to, const config_setting_t *s)
+{
+	return mb_read_bool(r, s, &((struct mb_conf *)to)->wait);
+}
+
 static int set_ports(struct mb_reader *r, void *to, const config_setting_t *s)
 {
 	static const struct mb_key keys[] = {
-		{ "interfaces", set_interfaces }, { "ring", set_ring }, { "trace", set_trace },
-		{ "output", set_output },         { NULL, NULL },
+		{ "interfaces", set_interfaces }, { "wait", set_wait },     { "ring", set_ring },
+		{ "trace", set_trace },           { "output", set_output }, { NULL, NULL },
 	};
 
 	return mb_read_group(r, to, s, keys);

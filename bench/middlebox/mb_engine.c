@@ -43,20 +43,23 @@ static int port_of(const struct mb_conf *c, const struct mb_flow *f)
 static int add_flow(struct fos_worker *w, const struct mb_conf *c, const struct mb_flow *f, char *err, size_t errlen)
 {
 	const struct mb_pipeline *p = f->pipeline >= 0 ? &c->pipeline[f->pipeline] : NULL;
-	int flow =
-	    fos_worker_add_flow(w, f->name, f->filter, f->levels ? f->levels : "ip:tcp:udp:app:http", err, errlen);
+	const char *levels = f->levels ? f->levels : "ip:tcp:udp:app:http";
+	char why[512] = "";
+	int flow = fos_worker_add_flow(w, f->name, f->filter, levels, why, sizeof(why));
 
+	if (flow < 0) /* what it is about stands in the message */
+		snprintf(err, errlen, "%s%s",
+		         mb_conf_where(c, f->filter && strstr(why, f->filter) ? f->filter : f->levels), why);
 	if (flow >= 0 && f->interface && fos_worker_flow_port(w, flow, port_of(c, f)) < 0)
 		return -EINVAL;
 	if (flow >= 0 && fos_worker_flow_release(w, flow, mb_conf_flow_release(c, f)) < 0)
 		return -EINVAL;
 	for (unsigned i = 0; flow >= 0 && p && i < p->stages; i++) {
-		char why[512] = "";
 		int rc = fos_stage_add(w, flow, i, p->stage[i], p->level, why, sizeof(why));
 
 		if (rc < 0) {
-			snprintf(err, errlen, "flow %s: stage %.200s: %s", f->name, p->stage[i],
-			         why[0] ? why : strerror(-rc));
+			snprintf(err, errlen, "%sflow %s: stage %.200s: %s", mb_conf_where(c, p->stage[i]), f->name,
+			         p->stage[i], why[0] ? why : strerror(-rc));
 			return rc;
 		}
 	}

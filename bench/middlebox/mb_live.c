@@ -55,28 +55,13 @@ static int configure(struct live *l)
 	c->impair = l->o->impair;
 	rc = mb_conf_live(c, l->o->live, l->err, sizeof(l->err));
 	c->named = c->interfaces;
-	if (rc == 0 && l->o->release)
-		rc = mb_conf_release(&c->release, l->o->release, l->err, sizeof(l->err));
+	c->release.how = l->o->engine.gate ? MB_RELEASE_GATE : MB_RELEASE_TAP;
+	c->release.fail = l->o->engine.closed ? MB_FAIL_CLOSED : MB_FAIL_OPEN;
 	if (rc == 0 && l->o->ring)
 		rc = mb_ring_set(&c->ring, l->o->ring, l->err, sizeof(l->err));
 	if (rc == 0)
 		rc = mb_conf_simple(c, &c->engine, l->err, sizeof(l->err));
 	return rc ? rc : mb_conf_check(c, l->err, sizeof(l->err));
-}
-
-static int check_outputs(const struct bench_opts *o, char *err, size_t errlen)
-{
-	const char *const path[] = { o->json, o->csv, o->plot, o->report };
-
-	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		int rc = path[i] ? cli_can_write(path[i]) : 0;
-
-		if (rc) {
-			snprintf(err, errlen, "%s: %s", path[i], strerror(-rc));
-			return rc;
-		}
-	}
-	return 0;
 }
 
 static int open_box(struct live *l)
@@ -201,6 +186,8 @@ static int note(struct live *l, int argc, char **argv)
 	}
 	if (rc == 0)
 		rc = bench_note_drops(run, e);
+	if (l->o->engine.gate)
+		bench_note_gate(run, e);
 	if (rc == 0)
 		rc = bench_note_modules(run, modules);
 	if (rc == 0 && mb_box_status(&l->box, &text))
@@ -211,10 +198,15 @@ static int note(struct live *l, int argc, char **argv)
 
 int mb_live(const struct bench_opts *o, int argc, char **argv, struct bench_result **out)
 {
-	struct live *l = calloc(1, sizeof(*l));
+	int rc, status = bench_opts_outputs(o);
+	struct live *l;
 	const char *text;
-	int rc, status = CLI_DONE;
 
+	*out = NULL;
+	if (status >= 0)
+		return status;
+	status = CLI_DONE;
+	l = calloc(1, sizeof(*l));
 	*out = bench_result_create();
 	if (!l || !*out) {
 		free(l);
@@ -224,8 +216,6 @@ int mb_live(const struct bench_opts *o, int argc, char **argv, struct bench_resu
 	l->result = *out;
 	l->watch.signals = l->box.ended = l->box.trouble = l->box.news = -1;
 	rc = configure(l);
-	if (rc == 0)
-		rc = check_outputs(o, l->err, sizeof(l->err));
 	if (rc == 0)
 		rc = mb_watch_open(&l->watch);
 	if (rc == 0)

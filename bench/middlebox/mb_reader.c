@@ -29,17 +29,26 @@ static void path_of(const config_setting_t *s, char *buf, size_t len)
 		snprintf(buf + n, len - n, "[%d]", config_setting_index(s));
 }
 
+/* "flowos.conf:12: flows[0].filter: " */
+static void place_of(const struct mb_reader *r, const config_setting_t *s, char *buf, size_t len)
+{
+	char path[256];
+	const char *file = config_setting_source_file(s);
+
+	path_of(s, path, sizeof(path));
+	snprintf(buf, len, "%s:%u: %s: ", file ? file : r->path, config_setting_source_line(s), path);
+}
+
 int mb_bad(struct mb_reader *r, const config_setting_t *s, const char *format, ...)
 {
-	char path[256], text[512];
-	const char *file = config_setting_source_file(s);
+	char place[512], text[512];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	path_of(s, path, sizeof(path));
-	snprintf(r->err, r->errlen, "%s:%u: %s: %s", file ? file : r->path, config_setting_source_line(s), path, text);
+	place_of(r, s, place, sizeof(place));
+	snprintf(r->err, r->errlen, "%s%s", place, text);
 	return -EINVAL;
 }
 
@@ -78,12 +87,18 @@ int mb_read_group(struct mb_reader *r, void *to, const config_setting_t *group, 
 
 int mb_read_text(struct mb_reader *r, const config_setting_t *s, const char **out)
 {
-	const char *text = config_setting_get_string(s);
+	const char *text = config_setting_get_string(s), *kept = NULL;
+	char place[512];
+	unsigned at;
 
 	if (!text || !*text)
 		return mb_bad(r, s, "a text is needed: \"...\"");
 	*out = mb_conf_keep(r->conf, text);
-	return *out ? 0 : mb_bad(r, s, "no memory, or too many texts");
+	place_of(r, s, place, sizeof(place));
+	at = r->conf->texts - 1;
+	if (*out && (kept = mb_conf_keep(r->conf, place)))
+		r->conf->place[at] = kept;
+	return *out && kept ? 0 : mb_bad(r, s, "no memory, or too many texts");
 }
 
 int mb_read_bool(struct mb_reader *r, const config_setting_t *s, bool *out)

@@ -21,6 +21,7 @@ static const struct cli_option options[] = {
 	{ "live", "IF[,IF2]", "one interface: receive; two: forward between them, through the pipeline", 'i' },
 	{ "in", "IF", "the first interface", 0 },
 	{ "out", "IF", "the second", 0 },
+	{ "wait", NULL, "at the start, for interfaces that are not there yet", 0 },
 	{ "trace", "FILE", "a capture instead of interfaces", 'r' },
 	{ "write", "FILE", "of a trace: what leaves, as pcapng", 'w' },
 	{ "release", "tap|gate", "tap: every packet leaves at once; gate: once all stages have released its bytes", 0 },
@@ -116,6 +117,8 @@ static int set(void *arg, const char *name, const char *value, char *err, size_t
 			snprintf(err, errlen, "a time above 0 with its unit, such as 10s");
 			rc = -EINVAL;
 		}
+	} else if (strcmp(name, "wait") == 0) {
+		c->wait = true;
 	} else if (strcmp(name, "no-handoff") == 0) {
 		c->no_handoff = true;
 	} else if (strcmp(name, "no-seccomp") == 0) {
@@ -146,13 +149,12 @@ static struct cli_program program = {
 
 int mb_run_fail(const char *format, ...)
 {
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	cli_vfail(&program, format, ap);
 	va_end(ap);
-	return cli_fail(&program, "%s", text);
+	return CLI_CANNOT;
 }
 
 /* --- over the file ------------------------------------------------------------------------------------------------- */
@@ -194,6 +196,7 @@ static void lay_rest(struct mb_conf *c, const struct mb_conf *o)
 	c->user = o->user ? o->user : c->user;
 	c->json = o->json ? o->json : c->json;
 	c->duration_ns = o->duration_ns ? o->duration_ns : c->duration_ns;
+	c->wait |= o->wait;
 	c->no_seccomp |= o->no_seccomp;
 	c->no_handoff |= o->no_handoff;
 	c->keep_net_admin |= o->keep_net_admin;
@@ -273,6 +276,7 @@ static int in_and_out(struct said *s, char *err, size_t errlen)
 static int lay_over(struct mb_conf *c, struct said *s, char *err, size_t errlen)
 {
 	struct mb_conf *o = s->conf;
+	char why[256];
 	int rc = in_and_out(s, err, errlen);
 
 	if (rc == 0 && s->config)
@@ -294,8 +298,10 @@ static int lay_over(struct mb_conf *c, struct said *s, char *err, size_t errlen)
 	rc = lay_impair(c, &s->impair, err, errlen);
 	if (rc == 0)
 		rc = place_control(c);
-	if (rc == 0 && c->metrics)
-		rc = mb_server_loopback(c->metrics, err, errlen);
+	if (rc == 0 && c->metrics && mb_server_loopback(c->metrics, why, sizeof(why))) {
+		snprintf(err, errlen, "%s%s", mb_conf_where(c, c->metrics), why);
+		rc = -EINVAL;
+	}
 	return rc ? rc : mb_conf_check(c, err, errlen);
 }
 
@@ -327,10 +333,12 @@ int mb_run_opts_again(struct mb_conf *c, int argc, char **argv, char *err, size_
 	}
 	/* Texts that were made here live on with the configuration. */
 	for (unsigned i = 0; i < over->texts; i++) {
-		if (c->texts < MB_TEXTS_MAX)
+		if (c->texts < MB_TEXTS_MAX) {
+			c->place[c->texts] = NULL;
 			c->text[c->texts++] = over->text[i];
-		else
+		} else {
 			free(over->text[i]);
+		}
 	}
 	over->texts = 0;
 	mb_conf_free(over);

@@ -6,11 +6,15 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <flowos/outfile.h>
 
 int mb_sandbox_user(struct mb_sandbox *s, const char *name, char *err, size_t errlen)
 {
@@ -64,4 +68,56 @@ int mb_sandbox_drop(const struct mb_sandbox *s, char *err, size_t errlen)
 		return -EPERM;
 	}
 	return 0;
+}
+
+/* In the child: can it have another name? Returns an errno. */
+static int try_name(const struct mb_sandbox *s, const char *name)
+{
+	char other[PATH_MAX], err[256];
+
+	if (mb_sandbox_drop(s, err, sizeof(err)))
+		return EPERM;
+	if (snprintf(other, sizeof(other), "%s~", name) >= (int)sizeof(other))
+		return 0; /* not known */
+	if (rename(name, other))
+		return errno;
+	return rename(other, name) ? errno : 0;
+}
+
+struct files {
+	const struct mb_sandbox *s;
+	char *err;
+	size_t errlen;
+};
+
+static int give_file(void *arg, const char *name)
+{
+	const struct files *f = arg;
+	int status = 0, rc = 0;
+	const char *slash = strrchr(name, '/');
+	pid_t child;
+
+	if (f->s->uid != (uid_t)-1 && lchown(name, f->s->uid, f->s->gid))
+		rc = -errno;
+	child = rc == 0 ? fork() : -1;
+	if (child == 0)
+		_exit(try_name(f->s, name));
+	if (child < 0 && rc == 0)
+		rc = -errno;
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (child > 0)
+		rc = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+	if (rc)
+		snprintf(f->err, f->errlen,
+		         "%.*s: a file that a module writes there could not be given its name by whom this runs as: %s",
+		         slash > name ? (int)(slash - name) : 1, slash ? name : ".", strerror(-rc));
+	return rc;
+}
+
+int mb_sandbox_files(const struct mb_sandbox *s, char *err, size_t errlen)
+{
+	struct files f = { s, err, errlen };
+
+	return fos_outfile_each(give_file, &f);
 }

@@ -25,6 +25,10 @@ int mb_sandbox_user(struct mb_sandbox *s, const char *name, char *err, size_t er
  * with a line in err. */
 int mb_sandbox_drop(const struct mb_sandbox *s, char *err, size_t errlen);
 
+/* Gives the user the files that modules have begun to write, and sees whether they can be given their names once everything is
+ * dropped: tried by a child process, which drops it. Before mb_sandbox_drop(). Returns 0 or a negative errno with a line in err. */
+int mb_sandbox_files(const struct mb_sandbox *s, char *err, size_t errlen);
+
 /* mb_seccomp.c: from now on only system calls that moving packets, answering and modules that write files need; others
  * fail with EPERM. Programs can no longer be started. Returns 0 or a negative errno with a line in err. */
 int mb_seccomp(char *err, size_t errlen);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_out_text.h"
+
 enum kind { SUM, NOW, PEAK, MOST }; /* a counter; what is there now; the most that there was, in all; of any */
 
 struct number {
@@ -210,7 +212,7 @@ json_t *mb_stats_json(const struct mb_stats *st)
 	for (unsigned i = 0; i < st->links; i++) {
 		json_t *l = object(&st->link[i].port, ports, COUNT(ports));
 
-		json_object_set_new(l, "name", json_stringn_nocheck(st->link[i].name, strlen(st->link[i].name)));
+		json_object_set_new(l, "name", bench_json_text(st->link[i].name));
 		json_object_set_new(l, "state", json_string(state_name(st->link[i].state)));
 		json_object_set_new(l, "losses", json_integer((json_int_t)st->link[i].losses));
 		json_array_append_new(links, l);

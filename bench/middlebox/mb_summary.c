@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "json_out_text.h"
 #include "mb_run_opts.h"
 #include "result_file.h"
 
@@ -25,9 +26,9 @@ static json_t *whole(struct mb_box *b, const struct mb_stats *st, json_t *module
 	json_object_set_new(all, "schema", json_integer(1));
 	json_object_set_new(all, "flowos", json_string(FLOWOS_VERSION));
 	fos_impair_spec_text(&b->conf->impair, impair, sizeof(impair));
-	json_object_set_new(all, "impair", json_string(impair));
+	json_object_set_new(all, "impair", bench_json_text(impair));
 	json_object_set(all, "modules", modules);
-	json_object_set_new(all, "error", mb_box_status(b, &text) ? json_string(text) : json_null());
+	json_object_set_new(all, "error", mb_box_status(b, &text) ? bench_json_text(text) : json_null());
 	return all;
 }
 

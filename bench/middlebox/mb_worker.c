@@ -235,8 +235,6 @@ static int turn(struct mb_worker *w)
 		if (!w->gates) /* else the engine says what leaves */
 			mb_worker_leave(w, b);
 		w->count.batches++;
-		if (w->latency && w->links == 2)
-			note_latency(w, b);
 	} else {
 		b->n = 0;
 		w->count.idle++;

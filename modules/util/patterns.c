@@ -103,17 +103,13 @@ static int patterns_by_key(const void *a, const void *b)
 	return d ? d : (x > y) - (x < y);
 }
 
-/* Report keys are unique: numbers those that are the same. */
-static int patterns_name(struct patterns *p)
+/* Numbers those that are the same: "a", "a #2". Returns how many, or -ENOMEM. */
+static ssize_t patterns_number(const struct patterns *p, struct pattern **order)
 {
-	struct pattern **order = calloc(p->n, sizeof(struct pattern *));
 	char *first = NULL, *key;
 	unsigned same = 1;
+	ssize_t renamed = 0;
 
-	if (!order)
-		return -ENOMEM;
-	for (size_t i = 0; i < p->n; i++)
-		order[i] = &p->list[i];
 	qsort(order, p->n, sizeof(*order), patterns_by_key);
 	for (size_t i = 0; i < p->n; i++) {
 		same = first && strcmp(first, order[i]->key) == 0 ? same + 1 : 1;
@@ -121,15 +117,27 @@ static int patterns_name(struct patterns *p)
 			first = order[i]->key;
 			continue;
 		}
-		if (asprintf(&key, "%s #%u", first, same) < 0) {
-			free(order);
+		if (asprintf(&key, "%s #%u", first, same) < 0)
 			return -ENOMEM;
-		}
 		free(order[i]->key);
 		order[i]->key = key;
+		renamed++;
 	}
+	return renamed;
+}
+
+/* Report keys are unique; a name with a number may be another pattern's. */
+static int patterns_name(struct patterns *p)
+{
+	struct pattern **order = calloc(p->n, sizeof(struct pattern *));
+	ssize_t left = order ? 1 : -ENOMEM;
+
+	for (size_t i = 0; order && i < p->n; i++)
+		order[i] = &p->list[i];
+	while (left > 0)
+		left = patterns_number(p, order);
 	free(order);
-	return 0;
+	return (int)left;
 }
 
 /* Says which pattern the compiler refused, in one line. */

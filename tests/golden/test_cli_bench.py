@@ -85,10 +85,56 @@ class Refusals(Case):
         self.refuse("-i", "nosuch0,nosuch1", says="nosuch0")
 
     def test_not_built(self):
-        for option in ("--release gate", "--parallel-stages"):
-            self.refuse("-r", TRACE, *option.split(" "), says="not built yet")
+        self.refuse("-r", TRACE, "--parallel-stages", says="not built yet")
         self.refuse("--sim", "x", says="not built yet")
         self.ok(PROGRAM, "-r", TRACE, *ONCE, "--workers", "2", "--release", "tap", "--cpus", "none")
+
+    def test_delay_beyond_the_next_connection(self):
+        """Two connections of one 4-tuple that a delay mixes: that is said, and is no verdict."""
+        mixed = os.path.join(common.TRACES, "mixed.pcap")
+        done = self.refused(PROGRAM, "-r", mixed, *ONCE, "--delay", "5ms,jitter=10s", says="only 2.70 s apart")
+        self.assertIn("up to 10.0 s later", done.errors)
+        self.ok(PROGRAM, "-r", mixed, *ONCE, "--delay", "10s,jitter=1s")
+
+    def test_outputs_clash(self):
+        """Nothing that is read is written over, and two results do not go into one file."""
+        trace, link, x = self.path("t.pcap"), self.path("l.pcap"), self.path("x")
+        shutil.copy(TRACE, trace)
+        os.symlink("t.pcap", link)
+        self.refuse("-r", link, *ONCE, "-w", trace, says="t.pcap is read")
+        self.refuse("-r", trace, *ONCE, "--json", link, says="l.pcap is read")
+        self.refuse("-r", trace, *ONCE, "--json", x, "--csv", os.path.join(self.folder, ".", "x"), says="two things")
+        self.refuse("-i", "lo", "--json", x, "--report", x, says="two things")
+        self.refused(PROGRAM, "worst", "--json", x, "--csv", x, says="two things")
+        self.ok(PROGRAM, "-r", trace, *ONCE, "--json", "/dev/null", "--csv", "/dev/null")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["l.pcap", "t.pcap"])
+        self.assertEqual(self.read(trace), self.read(TRACE))
+
+    def test_gate(self):
+        """All that goes into a gate leaves it, once; streams are those of a tap; and what had to wait is told."""
+        out = self.path("gate.json")
+        for options in ([], ["--workers", "2"], ["--no-check"], ["--fail", "closed", "--stage", "sum"]):
+            self.ok(PROGRAM, "-r", TRACE, *ONCE, "--sweep", "release=tap,gate", "--sweep", "dup=0%,9%,depth=3",
+                    "--stage", "count", "--json", out, *options)
+            for run in json.loads(self.read(out))["runs"]:
+                gate = run["gate"]
+                self.assertEqual(gate is not None, run["axes"]["release"] == "gate", options)
+                if gate:
+                    self.assertEqual((gate["released"], gate["not_released"]), (run["packets"], 0), options)
+                if "--no-check" not in options:
+                    self.assertEqual(run["streams"]["identical"], run["streams"]["total"], options)
+        mixed = os.path.join(common.TRACES, "mixed.pcap")
+        self.ok(PROGRAM, "-r", mixed, *ONCE, "--release", "gate", "--stage", "sum", "--reorder", "20%", "--seed", "4", "--json", out,
+                "--report", self.path("gate.html"))
+        gate = json.loads(self.read(out))["runs"][0]["gate"]
+        for key in ("released_late", "waiting_peak", "waiting_peak_bytes", "longest_wait_ns"):
+            self.assertGreater(gate[key], 0)
+        self.assertIn(b"let go by the gate", self.read(self.path("gate.html")))
+        cases = os.path.join(common.TRACES, "cases", "mid-stream-reordered.pcap")
+        self.ok(PROGRAM, "-r", cases, *ONCE, "--release", "gate", "--json", out)
+        self.assertEqual(json.loads(self.read(out))["runs"][0]["gate"]["mid_streams"], 1)
+        self.refuse("-r", TRACE, "--release", "gate", "--fail", "soft", says="open or closed")
+        self.refuse("-r", TRACE, *ONCE, "--release", "gate", "--reference", "model", says="knows no --release gate")
 
     def test_peers(self):
         out = self.path("peers.json")

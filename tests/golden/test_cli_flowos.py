@@ -5,6 +5,7 @@ as from the command line."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -56,6 +57,47 @@ class Refusals(common.Case):
         self.refused(PROGRAM, "ctl", "stats", "flows", says="one command")
         self.refused(PROGRAM, "ctl", "stats", "--socket", self.path("nowhere"), says="no flowos runs there")
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_files_of_another(self):
+        """What could not be given its name at the end is said before anything runs; nothing is left."""
+        os.chmod(self.folder, 0o755)
+        run = ("run", "-r", TRACE, "--user", "nobody", "--stage", f"digest:out={self.path('d.txt')}")
+        self.refused(PROGRAM, *run, says=f"{self.folder}: ")
+        self.assertEqual(os.listdir(self.folder), [])
+        os.chown(self.folder, 65534, 65534)
+        self.ok(PROGRAM, *run)
+        self.assertEqual(os.stat(self.path("d.txt")).st_uid, 65534)
+        os.unlink(self.path("d.txt"))
+        self.refused(PROGRAM, *run[:3], *run[5:], says=f"{self.folder}: ") # root, but without its capabilities
+        self.assertEqual(os.listdir(self.folder), [])
+        os.chown(self.folder, 0, 0)
+        os.chmod(self.folder, 0o1777)
+        self.ok(PROGRAM, *run)
+        self.assertEqual(os.listdir(self.folder), ["d.txt"])
+
+    def test_names_of_any_bytes(self):
+        """A trace, a flow and a pattern whose names are no UTF-8: the summary is there all the same."""
+        trace = os.path.join(os.fsencode(self.folder), b"caf\xe9.pcap")
+        shutil.copy(TRACE, trace)
+        with open(self.path("x.conf"), "wb") as conf:
+            conf.write(b'ports = { trace = "' + trace + b'"; };\nflows = ( { name = "caf\xe9"; pipeline = "p"; } );\n'
+                       b'pipelines = ( { name = "p"; stages = [ "count:per=flow", "grep:pattern=\xff\xd8" ]; } );\n')
+        whole = json.loads(self.ok(PROGRAM, "run", "-c", self.path("x.conf"), "--json", "-").text)
+        self.assertTrue(whole["ports"][0]["name"].endswith("caf\ufffd.pcap"))
+        self.assertEqual(list(whole["modules"]["count"]["flows"]), ["caf\ufffd"])
+        self.assertEqual(list(whole["modules"]["grep"]["by_pattern"]), ["\ufffd\ufffd"])
+        long = os.path.join(self.folder, "\u00e9" * 100 + ".pcap") # cut somewhere, which may be within a character
+        for name in (long, os.path.join(self.folder, "x" + "\u00e9" * 100 + ".pcap")):
+            shutil.copy(TRACE, name)
+            json.loads(self.ok(PROGRAM, "run", "-r", name, "--json", "-").text)
+
+    def test_outputs_clash(self):
+        trace, out = self.path("t.pcap"), self.path("o")
+        shutil.copy(TRACE, trace)
+        self.refused(PROGRAM, "run", "-r", trace, "-w", trace, says="t.pcap is read")
+        self.refused(PROGRAM, "run", "-r", trace, "-w", out, "--json", out, says="two things")
+        self.assertEqual(os.listdir(self.folder), ["t.pcap"])
+
     def test_help_says_once(self):
         for line in ("  --workers N ", "  --stage M"):
             self.assertEqual(self.ok(PROGRAM, "run", "--help").text.count(line), 1, line)
@@ -78,6 +120,19 @@ class Refusals(common.Case):
         self.bad('ports = { ring = { receive = "slots"; }; };', "ports.ring.receive", '"frames" or "blocks"')
         self.bad('ports = { ring = { block-time = "1us"; }; };', "ports.ring.block-time")
         self.bad('workers = 0;', "workers", "from 1 to")
+        self.bad('\nmetrics = "0.0.0.0:1";', "x.conf:2: metrics: ", "loopback")
+        self.bad('ports = { trace = "/nonexistent/x"; };', "x.conf:1: ports.trace: /nonexistent/x: ")
+        self.bad('ports = { interfaces = [ "a", "a" ]; };', "x.conf:1: ports.interfaces[1]: ", "the same")
+        self.bad('ports = { interfaces = [ "nosuch0" ]; };', "x.conf:1: ports.interfaces[0]: nosuch0: ")
+        trace = f'ports = {{ trace = "{TRACE}"; }};\n'
+        self.bad(trace + 'user = "no-such-user";', "x.conf:2: user: ", "no-such-user")
+        self.bad(trace + 'json = "/nonexistent/x";', "x.conf:2: json: ", "/nonexistent/x")
+        self.bad(trace + 'control = "/nonexistent/x/y";', "x.conf:2: control: ", "/nonexistent/x/y")
+        self.bad(trace + 'flows = ( { name = "a";\n filter = "no such ("; } );', "x.conf:3: flows[0].filter: ")
+        self.bad(trace + 'flows = ( { name = "a";\n levels = "ip:tcp:foo"; } );', "x.conf:3: flows[0].levels: ")
+        self.bad(trace + 'flows = ( { name = "a"; interface = "b"; } );', "x.conf:2: flows[0].interface: ", "none of")
+        self.bad(trace + 'flows = ( { name = "a"; pipeline = "b"; } );\npipelines = ( { name = "b"; stages = [ "nosuch" ]; } );',
+                 "x.conf:3: pipelines[0].stages[0]: ", "nosuch")
         self.bad('release = "slow";', "release: tap or gate")
         self.bad('fail = "soft";', "fail: open or closed")
         self.bad('engine = { overlap = "mine"; };', "engine.overlap", "no such policy")

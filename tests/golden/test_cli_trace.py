@@ -70,6 +70,15 @@ class Refusals(common.Case):
         self.refused(PROGRAM, "info", TRACE, "--stage", "count")
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_outputs_clash(self):
+        trace, out = self.path("t.pcap"), self.path("o")
+        shutil.copy(TRACE, trace)
+        self.refused(PROGRAM, "impair", trace, "-o", trace, "--dup", "5%", says="t.pcap is read")
+        self.refused(PROGRAM, "scale", trace, "-o", trace, "--sessions", "5", says="t.pcap is read")
+        self.refused(PROGRAM, "info", trace, "--json", trace, says="t.pcap is read")
+        self.refused(PROGRAM, "impair", trace, "-o", out, "--dup", "5%", "--decisions-out", out, says="two things")
+        self.assertEqual(os.listdir(self.folder), ["t.pcap"])
+
     def test_too_much(self):
         self.refused(PROGRAM, "gen", "--sessions", "1000M", "--bytes", "1000M", "-o", self.path("out.pcapng"))
         self.assertEqual(os.listdir(self.folder), [])

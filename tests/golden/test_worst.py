@@ -65,6 +65,13 @@ class Worst(common.Case):
         # In the long form the cap gives the hole up before other bytes come for what lies behind it.
         self.assertGreater(drops["conflict-bsd"].get("cap_gaps" if common.LONG else "conflicts", 0), 0)
 
+    def test_over_by_a_packet(self):
+        """What is above its cap, and holds all the same, says why."""
+        text = self.ok(PROGRAM, "worst", "random", "--segments", "5k", "--caps", "small", "--repeat", "1").text
+        self.assertRegex(text, r"random .* held 2[5-7][0-9] KiB of 256 KiB\* .* holds")
+        self.assertIn("* A packet is held before its cap is looked at: up to 16 KiB", text)
+        self.assertNotIn("* A packet", self.ok(PROGRAM, "worst", "chain", "--segments", "1k", "--repeat", "1").text)
+
     def test_each_cap(self):
         for option, value, case, reason in (("--hold-cap", "32k", "reverse", "cap_gaps"),
                                             ("--cap-kept", "20k", "keep", "forced_releases"),

@@ -526,6 +526,28 @@ class Interfaces(Live):
     def test_not_there(self):
         self.refused("flowos", "run", "-i", "lo,nosuch0", "--control", "none", says="nosuch0")
 
+    def test_waits_at_the_start(self):
+        self.net.serve(self.site)
+        self.net.ip("box", "link", "set", "left", "down")
+        self.net.ip("box", "link", "set", "left", "name", "later")
+        program = self.net.start("box", os.path.join(net.common.BIN, "flowos"), "run", "-i", "left,right", "--wait", "--control",
+                                 self.path("sock"), "--stage", "count", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertEqual(program.stderr.readline(), b"flowos run: left: is not there yet; waiting for it\n")
+        self.assertFalse(os.path.exists(self.path("sock")))
+        self.net.ip("box", "link", "set", "later", "name", "left")
+        self.net.ip("box", "link", "set", "left", "up")
+        self.assertEqual(program.stderr.readline(), b"flowos run: forwarding between left and right\n")
+        self.assertTrue(self.works())
+        program.send_signal(signal.SIGTERM)
+        self.assertEqual(program.wait(60), 0)
+        program.stderr.close()
+        program = self.net.start("box", os.path.join(net.common.BIN, "flowos"), "run", "-i", "nosuch0", "--wait",
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertIn(b"waiting", program.stderr.readline())
+        program.send_signal(signal.SIGTERM) # and a signal ends it
+        self.assertEqual(program.wait(60), -signal.SIGTERM)
+        program.stderr.close()
+
 
 if __name__ == "__main__":
     net.require("curl", "tcpdump", "sysctl", "ethtool")

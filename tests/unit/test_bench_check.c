@@ -97,6 +97,28 @@ static void test_missing_and_short(void **state)
 	bench_check_free(&c);
 }
 
+/* A reference that gave bytes up for a cap does not know them: who has them is not wrong. */
+static void test_reference_capped(void **state)
+{
+	static const enum fos_gap_why why[] = { FOS_GAP_CAP, FOS_GAP_EVIDENCE };
+	struct bench_check c;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct bench_record *ref = bench_record_new(), *run = bench_record_new();
+		struct bench_stream *st = add(ref, 1, 0, 0, 100, 30);
+
+		gap(st, 30, 10);
+		st->gap[0].why = why[i];
+		add(run, 1, 0, 0, 100, 40);
+		c = check(ref, run);
+		assert_int_equal(c.gapped, i == 0);
+		assert_int_equal(c.differ, i == 1);
+		assert_int_equal(c.first[0] == '\0', i == 0);
+		bench_check_free(&c);
+	}
+}
+
 static void test_first_gap_says_where(void **state)
 {
 	struct bench_record *ref = bench_record_new(), *run = bench_record_new();
@@ -284,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_identical),
 		cmocka_unit_test(test_missing_and_short),
+		cmocka_unit_test(test_reference_capped),
 		cmocka_unit_test(test_first_gap_says_where),
 		cmocka_unit_test(test_other_byte),
 		cmocka_unit_test(test_late_start_is_aligned),

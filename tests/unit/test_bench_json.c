@@ -240,6 +240,30 @@ static void test_report(void **state)
 	json_decref(whole);
 }
 
+/* A grep pattern may be any bytes; two that are none of UTF-8 have two names. */
+static void test_report_odd_keys(void **state)
+{
+	struct bench_report_json w;
+	json_t *r;
+
+	(void)state;
+	bench_report_json_init(&w);
+	w.report.ops->u64(&w.report, "\xff\xd8", 1);
+	w.report.ops->u64(&w.report, "\xfe\xd8", 2);
+	w.report.ops->u64(&w.report, "caf\xc3\xa9", 3);
+	w.report.ops->begin(&w.report, "a\xff");
+	w.report.ops->str(&w.report, "\xff", "\xff");
+	w.report.ops->end(&w.report);
+	r = bench_report_json_take(&w);
+	assert_non_null(r);
+	assert_int_equal(json_object_size(r), 4);
+	assert_int_equal(json_integer_value(json_object_get(r, "\xef\xbf\xbd\xef\xbf\xbd")), 1);
+	assert_int_equal(json_integer_value(json_object_get(r, "\xef\xbf\xbd\xef\xbf\xbd #2")), 2);
+	assert_int_equal(json_integer_value(json_object_get(r, "caf\xc3\xa9")), 3);
+	assert_true(json_is_object(json_object_get(r, "a\xef\xbf\xbd")));
+	json_decref(r);
+}
+
 static void test_report_misused(void **state)
 {
 	struct bench_report_json w;
@@ -328,10 +352,15 @@ static void test_csv(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),       cmocka_unit_test(test_unmeasured_is_null),
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_report),     cmocka_unit_test(test_report_misused),
-		cmocka_unit_test(test_utf8),       cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_unmeasured_is_null),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_misused),
+		cmocka_unit_test(test_report_odd_keys),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_csv),
 	};
 
 	return cmocka_run_group_tests_name("bench_json", tests, NULL, NULL);

@@ -91,7 +91,7 @@ static void test_refused(void **state)
 	refuse(ARGV("-r", "x", "--cpus", "-1"));
 	refuse(ARGV("-r", "x", "--cpus", "0-100000"));
 	refuse(ARGV("-r", "x", "--level", "foo"));
-	refuse(ARGV("-r", "x", "--release", "gate"));
+	refuse(ARGV("-r", "x", "--release", "gap"));
 	refuse(ARGV("-r", "x", "--peers", "--mbps", "1"));
 	refuse(ARGV("-r", "x", "--reference", "formula"));
 }

@@ -198,9 +198,35 @@ static void test_filters(void **state)
 	s = ask("{\"command\":\"sessions\",\"protocol\":\"udp\"}");
 	assert_int_equal(json_array_size(json_object_get(s, "sessions")), 0);
 	json_decref(s);
-	s = ask("{\"command\":\"sessions\",\"flow\":\"none\"}");
-	assert_int_equal(json_array_size(json_object_get(s, "sessions")), 0);
+	s = ask("{\"command\":\"sessions\",\"max\":1000,\"flow\":\"all\"}");
+	assert_int_equal(json_array_size(json_object_get(s, "sessions")), json_array_size(list));
 	json_decref(s);
+	refused("{\"command\":\"sessions\",\"flow\":\"none\"}", "no flow none");
+	json_decref(all);
+}
+
+static bool fin(const json_t *session, const char *direction)
+{
+	return json_is_true(json_object_get(json_object_get(session, direction), "fin"));
+}
+
+static void test_states(void **state)
+{
+	json_t *all = ask("{\"command\":\"sessions\",\"max\":1000}"), *s;
+	size_t i, closed = 0, open = 0;
+
+	(void)state;
+	json_array_foreach(json_object_get(all, "sessions"), i, s)
+	{
+		const char *is = json_string_value(json_object_get(s, "state"));
+		bool both = fin(s, "forward") && fin(s, "back");
+
+		assert_int_equal(strcmp(is, "closed") == 0, both);
+		closed += both;
+		open += strcmp(is, "open") == 0;
+	}
+	assert_true(closed > 0);
+	assert_true(open > 0);
 	json_decref(all);
 }
 
@@ -208,7 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_plain),   cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_pages),    cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_pages),    cmocka_unit_test(test_filters), cmocka_unit_test(test_states),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -181,6 +181,23 @@ static void test_two_instances(void **state)
 	mh_dir_remove();
 }
 
+/* The name that a pattern gets for its number may be another one's. */
+static void test_same_names(void **state)
+{
+	struct mh mh;
+
+	(void)state;
+	mh_open(&mh, "pattern=a", "pattern=a", "pattern=a #2", "pattern=a", "pattern=a #2", NULL);
+	mh_feed(mh_stream(mh_session(&mh, "tcp", "10.0.0.3:1", "10.0.0.9:80"), 0), "a #2", 4);
+	assert_int_equal(mh_finish(&mh), 0);
+	mh_report(&mh);
+	assert_int_equal(mh_u64(&mh, "patterns"), 5);
+	assert_int_equal(mh_u64(&mh, "by_pattern.a"), 1);
+	assert_int_equal(mh_u64(&mh, "by_pattern.a #2"), 1);
+	assert_int_equal(mh_u64(&mh, "by_pattern.a #3"), 1);
+	mh_free(&mh);
+}
+
 static void test_bad_arguments(void **state)
 {
 	static const char *const bad[][3] = { { NULL },
@@ -211,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_file_literal_nocase),
 		cmocka_unit_test(test_two_instances),
+		cmocka_unit_test(test_same_names),
 		cmocka_unit_test(test_bad_arguments),
 	};
 

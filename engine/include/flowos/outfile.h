@@ -38,6 +38,10 @@ void fos_outfile_abort(struct fos_outfile *o);
 void fos_outfile_note(char *name);
 void fos_outfile_forget(char *name);
 
+/* Calls `f` with the name of every such file there is, the outfiles' own among them, until it returns something else than 0: that
+ * is returned. None is opened or ends meanwhile. */
+int fos_outfile_each(int (*f)(void *arg, const char *name), void *arg);
+
 /* Removes the temporary files of all outfiles that are open, and those noted: for a signal handler, after which the process ends.
  * Async-signal-safe. */
 void fos_outfile_cleanup(void);
