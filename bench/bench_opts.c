@@ -32,7 +32,7 @@ static const struct cli_option options[] = {
 	{ "duration", "T", "of a live run (default: until SIGINT)", 0 },
 	{ "ring", "KEY[=V][,...]",
 	  "of a live run: bytes=N, frame=N (largest frame), slot=N (largest that comes by the ring), blocks, block=T, "
-	  "send-ring, qdisc-bypass",
+	  "send-ring, qdisc-bypass, port=afpacket|afxdp, xdp=auto|native|generic|copy|zerocopy",
 	  0 },
 	{ "parallel-stages", NULL, "modules of a stage on threads of their own (not built yet)", 0 },
 	{ "cpus", "LIST",

@@ -97,8 +97,9 @@ struct bench_live {
 	double cpu_seconds;          /* of the whole process, while it ran */
 	double cpu_seconds_per_gbit; /* of what was received; 0 where that is nothing */
 	uint64_t received, forwarded;
-	uint64_t ring_drops, ring_freezes; /* lost by the kernel since a ring was full; how often one was */
-	uint64_t not_sent;                 /* lost since the other interface did not take them */
+	uint64_t ring_drops, ring_freezes;     /* lost by the kernel since a ring was full; how often one was */
+	uint64_t not_sent;                     /* lost since the other interface did not take them */
+	uint64_t afxdp_ports, zero_copy_ports; /* interfaces that were had by AF_XDP; of those, with zero copy */
 	uint64_t impaired_lost, impaired_held, impaired_duplicated, impaired_corrupted, impaired_truncated,
 	    impaired_delayed;
 };

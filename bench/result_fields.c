@@ -90,6 +90,8 @@ static const struct bench_field live[] = {
 	U64("ring_drops", live.ring_drops),
 	U64("ring_freezes", live.ring_freezes),
 	U64("not_sent", live.not_sent),
+	U64("afxdp_ports", live.afxdp_ports),
+	U64("zero_copy_ports", live.zero_copy_ports),
 	U64("impaired_lost", live.impaired_lost),
 	U64("impaired_held", live.impaired_held),
 	U64("impaired_duplicated", live.impaired_duplicated),

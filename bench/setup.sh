@@ -22,6 +22,7 @@ build=(
     libseccomp-dev    # and system calls
     libck-dev         # queues between its workers
     libtrace3-dev     # every capture format that is neither pcap nor pcapng; GPL, loaded when needed
+    libxdp-dev        # an interface by AF_XDP; without it that port says that it is missing
     zlib1g-dev
     "libvectorscan-dev|libhyperscan-dev" # modules/grep
     libhtp-dev        # modules/http

@@ -133,6 +133,12 @@ static int check_ports(const struct mb_conf *c, char *err, size_t errlen)
 		wrong = "an output file needs a trace: what comes from interfaces leaves on them";
 	else if (c->interfaces == 2 && strcmp(c->interface[0], c->interface[1]) == 0)
 		wrong = "the two interfaces are the same", where = mb_conf_where(c, c->interface[1]);
+	else if (c->ring.xdp && c->ring.port != MB_PORT_AFXDP)
+		wrong = "ring: xdp says how port afxdp is to be had, which is not asked for";
+	else if (c->ring.port == MB_PORT_AFXDP && c->interfaces && c->workers > 1)
+		wrong =
+		    "ring: with port afxdp there is one worker, which has all receive queues: the NIC divides packets "
+		    "among its queues without regard to sessions";
 	else if (c->trace && c->workers > 1)
 		wrong = "a replay has one worker: more than one is not built yet";
 	if (wrong)

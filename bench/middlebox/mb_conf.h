@@ -49,8 +49,14 @@ struct mb_caps {
 	uint64_t direction, total, retained, sessions;
 };
 
+/* How packets come from an interface; 0: not said. Of XDP, what flowos/afxdp.h has. */
+enum mb_port { MB_PORT_AFPACKET = 1, MB_PORT_AFXDP };
+enum mb_xdp { MB_XDP_AUTO = 1, MB_XDP_NATIVE, MB_XDP_GENERIC, MB_XDP_COPY, MB_XDP_ZEROCOPY };
+
 /* A live port's ring. 0: the port's default. */
 struct mb_ring {
+	enum mb_port port;
+	enum mb_xdp xdp;      /* with MB_PORT_AFXDP: the ways that are tried */
 	uint64_t bytes;       /* of the receive ring, per interface and worker */
 	uint64_t frame_bytes; /* the largest frame that is received whole */
 	uint64_t slot_bytes;  /* frames: a larger one does not come by the ring, but by a call */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mb_ring.h"
+
 static void tell(mb_setting *each, void *arg, const char *key, const char *value)
 {
 	if (value && *value)
@@ -113,6 +115,8 @@ void mb_conf_list(const struct mb_conf *c, mb_setting *each, void *arg)
 	tell(each, arg, "ports.wait", c->wait ? "true" : NULL);
 	tell(each, arg, "ports.trace", c->trace);
 	tell(each, arg, "ports.output", c->output);
+	tell(each, arg, "ports.ring.port", mb_ring_port_name(c->ring.port));
+	tell(each, arg, "ports.ring.xdp", mb_ring_xdp_name(c->ring.xdp));
 	tell_number(each, arg, "ports.ring.bytes", c->ring.bytes);
 	tell_number(each, arg, "ports.ring.frame-bytes", c->ring.frame_bytes);
 	tell_number(each, arg, "ports.ring.slot-bytes", c->ring.slot_bytes);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "mb_reader.h"
+#include "mb_ring.h"
 
 static int set_interfaces(struct mb_reader *r, void *to, const config_setting_t *s)
 {
@@ -89,13 +90,35 @@ static int set_ring_bypass(struct mb_reader *r, void *to, const config_setting_t
 	return mb_read_bool(r, s, &((struct mb_ring *)to)->qdisc_bypass);
 }
 
+static int set_ring_port(struct mb_reader *r, void *to, const config_setting_t *s)
+{
+	const char *text = config_setting_get_string(s);
+
+	return mb_ring_port(to, text ? text : "") ? mb_bad(r, s, "\"afpacket\" or \"afxdp\"") : 0;
+}
+
+static int set_ring_xdp(struct mb_reader *r, void *to, const config_setting_t *s)
+{
+	const char *text = config_setting_get_string(s);
+
+	return mb_ring_xdp(to, text ? text : "")
+	           ? mb_bad(r, s, "\"auto\", \"native\", \"generic\", \"copy\" or \"zerocopy\"")
+	           : 0;
+}
+
 static int set_ring(struct mb_reader *r, void *to, const config_setting_t *s)
 {
 	static const struct mb_key keys[] = {
-		{ "bytes", set_ring_bytes },         { "frame-bytes", set_ring_frame },
-		{ "slot-bytes", set_ring_slot },     { "receive", set_ring_receive },
-		{ "block-time", set_ring_block },    { "send", set_ring_send },
-		{ "qdisc-bypass", set_ring_bypass }, { NULL, NULL },
+		{ "bytes", set_ring_bytes },
+		{ "frame-bytes", set_ring_frame },
+		{ "slot-bytes", set_ring_slot },
+		{ "receive", set_ring_receive },
+		{ "block-time", set_ring_block },
+		{ "send", set_ring_send },
+		{ "qdisc-bypass", set_ring_bypass },
+		{ "port", set_ring_port },
+		{ "xdp", set_ring_xdp },
+		{ NULL, NULL },
 	};
 
 	return mb_read_group(r, &((struct mb_conf *)to)->ring, s, keys);

@@ -83,15 +83,17 @@ static void numbers(const json_t *o, const char *title, FILE *out)
 static void stats(const json_t *result, FILE *out)
 {
 	const json_t *list = json_object_get(result, "ports");
-	char name[256], state[32], title[320];
+	char name[256], state[32], kind[32], how[80], title[440];
 	size_t i;
 	json_t *p;
 
 	numbers(result, "box", out);
 	json_array_foreach(list, i, p)
 	{
-		snprintf(title, sizeof(title), "port %s: %s", plain(p, "name", name, sizeof(name)),
-		         plain(p, "state", state, sizeof(state)));
+		plain(p, "how", how, sizeof(how));
+		snprintf(title, sizeof(title), "port %s: %s, %s%s%s", plain(p, "name", name, sizeof(name)),
+		         plain(p, "state", state, sizeof(state)), plain(p, "kind", kind, sizeof(kind)),
+		         *how ? ": " : "", how);
 		numbers(p, title, out);
 	}
 	numbers(json_object_get(result, "engine"), "engine", out);

@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <flowos/afxdp.h>
+
 static void say(const struct mb_link *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void say(const struct mb_link *l, const char *format, ...)
@@ -35,8 +37,11 @@ static int watch(struct mb_link *l, int op)
 
 int mb_link_put(struct mb_link *l, struct fos_port *port)
 {
+	const char *how = fos_afxdp_how(port);
 	int rc;
 
+	snprintf(l->kind, sizeof(l->kind), "%s", port->ops->name);
+	snprintf(l->how, sizeof(l->how), "%s", how ? how : "");
 	l->port = port;
 	l->fd = fos_port_fd(port);
 	rc = watch(l, EPOLL_CTL_ADD);
@@ -57,7 +62,7 @@ int mb_link_open(struct mb_link *l, char *err, size_t errlen)
 
 	l->state = MB_LINK_GONE;
 	l->port = NULL;
-	rc = l->opener(l->conf, l->index, l->worker, &port, err, errlen);
+	rc = l->opener(l, &port, err, errlen);
 	if (rc)
 		return rc;
 	rc = mb_link_put(l, port);
@@ -121,7 +126,10 @@ void mb_link_lost(struct mb_link *l, int error)
 		l->state = MB_LINK_DOWN;
 		return;
 	}
-	if (error == -ENODEV && l->ifindex && if_indextoname(l->ifindex, other) && strcmp(other, l->name) != 0)
+	l->plain |= error == -EMSGSIZE;
+	if (error == -EMSGSIZE)
+		say(l, "%s; AF_PACKET from here on", fos_port_error(l->port));
+	else if (error == -ENODEV && l->ifindex && if_indextoname(l->ifindex, other) && strcmp(other, l->name) != 0)
 		say(l, "%s: is called %s now; waiting for something of that name", l->name, other);
 	else
 		say(l, "%s: %s; waiting for it", l->name, error == -ENODEV ? "is gone" : strerror(-error));

@@ -26,9 +26,11 @@ enum {
 /* A line about an interface, for whoever watches. May be called from any worker's thread. */
 typedef void mb_say(void *arg, const char *text);
 
-/* How a link's port is opened. Where it succeeds, err may say what is less than was asked for. */
-typedef int mb_opener(const struct mb_conf *c, unsigned index, unsigned worker, struct fos_port **port, char *err,
-                      size_t errlen);
+struct mb_link;
+
+/* How a link's port is opened. What it does otherwise than it was asked to, it says; where it succeeds, err may say besides what is
+ * less than was asked for, else it is "". */
+typedef int mb_opener(const struct mb_link *l, struct fos_port **port, char *err, size_t errlen);
 mb_opener mb_open_live, mb_open_trace;
 
 enum mb_link_state {
@@ -45,6 +47,8 @@ struct mb_link {
 	char name[256];
 	unsigned index, worker;
 	struct fos_port *port;
+	char kind[16], how[64]; /* of its port, the last that it had: "afxdp", "native, copying, 1 queue" */
+	bool plain;             /* by AF_PACKET from here on, whatever was asked for */
 	int fd, epoll;
 	unsigned ifindex;             /* 0: not known, or no interface; for messages */
 	uint64_t next_ms, backoff_ms; /* when it is tried or looked at again, on the monotonic clock */

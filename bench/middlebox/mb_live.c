@@ -139,6 +139,8 @@ static int note_live(struct live *l, struct bench_run *run)
 		const struct fos_port_stats *p = &l->stats.link[i].port;
 
 		to->received += p->rx_packets;
+		to->afxdp_ports += strcmp(l->stats.link[i].kind, "afxdp") == 0;
+		to->zero_copy_ports += strstr(l->stats.link[i].how, "zero copy") != NULL;
 		to->ring_drops += p->drops;
 		to->ring_freezes += p->freezes;
 		refused += p->tx_errors;

@@ -3,16 +3,18 @@
  * mb_open.c: how links are opened: a trace, an interface, or interfaces for several workers. See
  * mb_link.h, mb_box.h.
  */
+#include <errno.h>
+#include <stdio.h>
+
 #include <flowos/afpacket.h>
+#include <flowos/afxdp.h>
 #include <flowos/trace.h>
 
 #include "mb_box.h"
 
-int mb_open_trace(const struct mb_conf *c, unsigned index, unsigned worker, struct fos_port **port, char *err,
-                  size_t errlen)
+int mb_open_trace(const struct mb_link *l, struct fos_port **port, char *err, size_t errlen)
 {
-	(void)index, (void)worker;
-	return fos_trace_open(c->trace, port, err, errlen);
+	return fos_trace_open(l->conf->trace, port, err, errlen);
 }
 
 /* One interface is only looked at. Waiting is the worker's, for all its links at a time. */
@@ -35,14 +37,43 @@ static struct fos_afpacket_opts options_of(const struct mb_conf *c)
 	};
 }
 
-int mb_open_live(const struct mb_conf *c, unsigned index, unsigned worker, struct fos_port **port, char *err,
-                 size_t errlen)
+static int open_xdp(const struct mb_link *l, struct fos_port **port, char *err, size_t errlen)
 {
-	struct fos_afpacket_opts opts = options_of(c);
+	const struct mb_conf *c = l->conf;
+	const struct fos_afxdp_opts opts = {
+		.mode = c->ring.xdp ? (enum fos_afxdp_mode)(c->ring.xdp - MB_XDP_AUTO) : FOS_AFXDP_AUTO,
+		.receive_only = c->interfaces < 2,
+		.ring_bytes = (size_t)c->ring.bytes,
+		.timeout_ms = -1,
+		.promiscuous = true,
+		.port = (uint16_t)l->index,
+		.say = l->say,
+		.say_arg = l->say_arg,
+	};
 
-	(void)worker;
-	opts.port = (uint16_t)index;
-	return fos_afpacket_open(c->interface[index], &opts, port, err, errlen);
+	return fos_afxdp_open(c->interface[l->index], &opts, port, err, errlen);
+}
+
+/* Where AF_XDP cannot be had there is AF_PACKET, which can do everything. */
+int mb_open_live(const struct mb_link *l, struct fos_port **port, char *err, size_t errlen)
+{
+	struct fos_afpacket_opts opts = options_of(l->conf);
+	char text[600];
+	int rc = 0, ret;
+
+	if (l->conf->ring.port == MB_PORT_AFXDP && !l->plain) {
+		rc = open_xdp(l, port, err, errlen);
+		if (rc == 0)
+			*err = 0;
+		if (rc == 0 || rc == -ENODEV)
+			return rc;
+		snprintf(text, sizeof(text), "%s; AF_PACKET instead of AF_XDP", err);
+	}
+	opts.port = (uint16_t)l->index;
+	ret = fos_afpacket_open(l->conf->interface[l->index], &opts, port, err, errlen);
+	if (ret == 0 && rc && l->say)
+		l->say(l->say_arg, text);
+	return ret;
 }
 
 int mb_open_set(const struct mb_conf *c, const struct fos_shard *shard, struct fos_afpacket_set **set, char *err,

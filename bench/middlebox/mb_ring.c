@@ -34,6 +34,51 @@ static int set_block(struct mb_ring *r, const char *value, char *err, size_t err
 	return -EINVAL;
 }
 
+static const char *const port_names[] = { NULL, "afpacket", "afxdp" };
+static const char *const xdp_names[] = { NULL, "auto", "native", "generic", "copy", "zerocopy" };
+
+/* Which of the names it is, 0 for none. */
+static unsigned find(const char *const *names, size_t count, const char *word)
+{
+	for (unsigned i = 1; i < count; i++)
+		if (strcmp(names[i], word) == 0)
+			return i;
+	return 0;
+}
+
+int mb_ring_port(struct mb_ring *r, const char *word)
+{
+	r->port = (enum mb_port)find(port_names, sizeof(port_names) / sizeof(port_names[0]), word);
+	return r->port ? 0 : -EINVAL;
+}
+
+int mb_ring_xdp(struct mb_ring *r, const char *word)
+{
+	r->xdp = (enum mb_xdp)find(xdp_names, sizeof(xdp_names) / sizeof(xdp_names[0]), word);
+	return r->xdp ? 0 : -EINVAL;
+}
+
+const char *mb_ring_port_name(enum mb_port port)
+{
+	return port_names[port];
+}
+
+const char *mb_ring_xdp_name(enum mb_xdp xdp)
+{
+	return xdp_names[xdp];
+}
+
+static int set_word(struct mb_ring *r, const char *word, const char *value, char *err, size_t errlen)
+{
+	bool port = strcmp(word, "port") == 0;
+	int rc = port ? mb_ring_port(r, value) : mb_ring_xdp(r, value);
+
+	if (rc)
+		snprintf(err, errlen, "%s=%.40s: %s", word, value,
+		         port ? "afpacket or afxdp" : "auto, native, generic, copy or zerocopy");
+	return rc;
+}
+
 static int set_one(struct mb_ring *r, char *word, char *err, size_t errlen)
 {
 	char *value = strchr(word, '=');
@@ -57,6 +102,8 @@ static int set_one(struct mb_ring *r, char *word, char *err, size_t errlen)
 			return set_count(&r->slot_bytes, value, 128, 1 << 17, err, errlen);
 		if (strcmp(word, "block") == 0)
 			return set_block(r, value, err, errlen);
+		if (strcmp(word, "port") == 0 || strcmp(word, "xdp") == 0)
+			return set_word(r, word, value, err, errlen);
 	}
 	snprintf(err, errlen, "%.40s: no such setting; there are " MB_RING_HELP, word);
 	return -EINVAL;
@@ -86,6 +133,8 @@ int mb_ring_set(struct mb_ring *r, const char *text, char *err, size_t errlen)
 
 void mb_ring_lay(struct mb_ring *r, const struct mb_ring *over)
 {
+	r->port = over->port ? over->port : r->port;
+	r->xdp = over->xdp ? over->xdp : r->xdp;
 	r->bytes = over->bytes ? over->bytes : r->bytes;
 	r->frame_bytes = over->frame_bytes ? over->frame_bytes : r->frame_bytes;
 	r->slot_bytes = over->slot_bytes ? over->slot_bytes : r->slot_bytes;

@@ -170,6 +170,8 @@ void mb_stats_add(struct mb_worker *w, void *arg)
 		mb_link_stats(&w->link[i], &p);
 		add(&t->port, &p, ports, COUNT(ports));
 		snprintf(t->name, sizeof(t->name), "%s", w->link[i].name);
+		memcpy(t->kind, w->link[i].kind, sizeof(t->kind));
+		memcpy(t->how, w->link[i].how, sizeof(t->how));
 		if (st->workers == 0 || w->link[i].state < t->state)
 			t->state = w->link[i].state;
 		if (w->link[i].losses > t->losses)
@@ -213,6 +215,8 @@ json_t *mb_stats_json(const struct mb_stats *st)
 		json_t *l = object(&st->link[i].port, ports, COUNT(ports));
 
 		json_object_set_new(l, "name", bench_json_text(st->link[i].name));
+		json_object_set_new(l, "kind", json_string(st->link[i].kind));
+		json_object_set_new(l, "how", st->link[i].how[0] ? json_string(st->link[i].how) : json_null());
 		json_object_set_new(l, "state", json_string(state_name(st->link[i].state)));
 		json_object_set_new(l, "losses", json_integer((json_int_t)st->link[i].losses));
 		json_array_append_new(links, l);
@@ -266,6 +270,12 @@ static void metrics_of_links(FILE *f, const struct mb_stats *st)
 			fprintf(f, "\"} %" PRIu64 "\n", get(&st->link[k].port, &ports[i]));
 		}
 	}
+	fprintf(f, "# HELP flowos_port_info How it is had.\n# TYPE flowos_port_info gauge\n");
+	for (unsigned k = 0; k < st->links; k++) {
+		fprintf(f, "flowos_port_info{port=\"");
+		label(f, st->link[k].name);
+		fprintf(f, "\",kind=\"%s\",how=\"%s\"} 1\n", st->link[k].kind, st->link[k].how);
+	}
 	fprintf(f, "# HELP flowos_port_up Is it there and up.\n# TYPE flowos_port_up gauge\n");
 	for (unsigned k = 0; k < st->links; k++) {
 		fprintf(f, "flowos_port_up{port=\"");
@@ -312,9 +322,10 @@ void mb_stats_print(const struct mb_stats *st, FILE *out)
 
 		fprintf(out,
 		        "%s: received %" PRIu64 " packets, %" PRIu64 " bytes; sent %" PRIu64 ", %" PRIu64
-		        "; lost in the ring %" PRIu64 "; %s\n",
+		        "; lost in the ring %" PRIu64 "; %s, %s%s%s\n",
 		        st->link[i].name, p->rx_packets, p->rx_bytes, p->tx_packets, p->tx_bytes, p->drops,
-		        state_name(st->link[i].state));
+		        state_name(st->link[i].state), st->link[i].kind, st->link[i].how[0] ? ": " : "",
+		        st->link[i].how);
 	}
 	fprintf(out, "forwarded %" PRIu64 " packets; could not forward %" PRIu64 "\n", st->worker.forwarded,
 	        st->worker.tx_lost);

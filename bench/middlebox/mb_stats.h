@@ -13,7 +13,7 @@
 #include "mb_worker.h"
 
 struct mb_link_total {
-	char name[256];
+	char name[256], kind[16], how[64]; /* as mb_link has them */
 	struct fos_port_stats port;
 	enum mb_link_state state; /* the worst of the workers' */
 	uint64_t losses;

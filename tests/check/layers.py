@@ -33,7 +33,7 @@ LIBC = re.compile(r"""^(?:
 # Libraries beside libc that a folder's sources may include. A folder that is not here may include any.
 LIBRARIES = {
     "engine": re.compile(r"^(?:pcap\.h|pcap/(?:pcap|bpf)\.h|xxhash\.h)$"),
-    "io": re.compile(r"^(?:xxhash|zlib|openssl/\w+|pcap)(?:\.h)?$"),
+    "io": re.compile(r"^(?:xxhash|zlib|openssl/\w+|pcap|xdp/(?:xsk|libxdp)|bpf/(?:bpf|btf))(?:\.h)?$"),
     "impair": re.compile(r"^(?:pcap\.h|pcap/(?:pcap|bpf)\.h|xxhash\.h)$"),
     "modules": re.compile(r"^(?!pcap|libtrace)"),
 }

@@ -53,7 +53,8 @@ static void test_every_key(void **state)
 	    read_text("ports = { interfaces = [ \"a0\", \"b0\" ]; ring = { bytes = \"8M\"; frame-bytes = 2048; "
 	              "slot-bytes = 512; receive "
 	              "= \"blocks\";\n"
-	              "  block-time = \"5ms\"; send = \"ring\"; qdisc-bypass = true; }; };\n"
+	              "  block-time = \"5ms\"; send = \"ring\"; qdisc-bypass = true; port = \"afxdp\"; xdp = \"copy\"; "
+	              "}; };\n"
 	              "workers = 3; release = \"tap\"; control = \"/x/y\"; metrics = \"127.0.0.1:1\"; user = "
 	              "\"nobody\"; json = \"-\";\n"
 	              "handoff = false; seccomp = false; net-admin = true; duration = \"2s\";\n"
@@ -78,6 +79,8 @@ static void test_every_key(void **state)
 	assert_int_equal(c->ring.slot_bytes, 512);
 	assert_int_equal(c->ring.block_ns, 5000000);
 	assert_true(c->ring.blocks && c->ring.send_ring && c->ring.qdisc_bypass);
+	assert_int_equal(c->ring.port, MB_PORT_AFXDP);
+	assert_int_equal(c->ring.xdp, MB_XDP_COPY);
 	assert_int_equal(c->workers, 3);
 	assert_string_equal(c->control, "/x/y");
 	assert_string_equal(c->metrics, "127.0.0.1:1");
