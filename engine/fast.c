@@ -116,18 +116,10 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 	w->st.packets += b->n;
 }
 
-/* Which side of the session sent the packet at that place; -1: it is of another session. */
-static inline int side_of(const struct fos_session *s, const struct fos__place *at)
-{
-	if (FOS__LIKELY(!at->has_key))
-		return fos__key4_side(&at->key4, &s->key);
-	return memcmp(&s->key, &at->key, sizeof(at->key)) == 0 ? at->side : -1;
-}
-
 struct fos_session *fos__place_session(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at)
 {
 	struct fos_session *s = at->likely;
-	int side = s && !(s->flags & FOS_SESSION_OLD) ? side_of(s, at) : -1;
+	int side = s && !(s->flags & FOS_SESSION_OLD) ? fos__place_side(s, at) : -1;
 
 	if (side < 0)
 		return fos__use_find(w, fos__place_key(w, p, at), p->hash);
@@ -204,14 +196,6 @@ static inline void push(struct fos_worker *w, struct fos_session *s, int side, u
 	q->tail += p->app_len;
 }
 
-static inline void show_packet(struct fos_session *s, const struct fos_pkt *p, int side)
-{
-	const struct fos__flow *f = s->flow;
-
-	for (unsigned i = 0; i < f->n_packet; i++)
-		f->packet[i].call(f->packet[i].self, s, p, side);
-}
-
 /* May the clock and an acknowledgement go on without anything coming of it for what a side holds? */
 static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint64_t now)
 {
@@ -248,7 +232,7 @@ static bool join_held(struct fos_worker *w, struct fos_session *s, int side, con
 	if (to > h->high)
 		h->high = to;
 	if (s->flow->n_packet)
-		show_packet(s, p, side);
+		fos__fast_show(s, p, side);
 	bool behind = pos >= fos__pieces_end(&held->pieces);
 
 	if ((behind || to <= fos__held_least(held)) && w->cfg.overlap != FOS_OVERLAP_LINUX)
@@ -271,7 +255,7 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 {
 	struct fos_session *s = at->likely;
 	uint64_t now = p->f.ts_ns > w->now_ns ? p->f.ts_ns : w->now_ns;
-	int side = s ? side_of(s, at) : -1;
+	int side = s ? fos__place_side(s, at) : -1;
 
 	if (side < 0 || !(s->flags & (uint32_t)(FOS_SESSION_PLAIN0 | FOS_SESSION_ABOVE0) << side) || FOS_BUG_ANY)
 		return false;
@@ -297,7 +281,7 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 		h->high = next;
 	w->st.delivered_bytes += len;
 	if (s->flow->n_packet)
-		show_packet(s, p, side);
+		fos__fast_show(s, p, side);
 	if (len && s->flow->n_queues)
 		push(w, s, side, i, p);
 	return true;
@@ -309,7 +293,7 @@ static void fetch(struct fos_worker *w, const struct fos_batch *b, struct fos__f
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct fos_pkt *p = &b->pkt[i];
 		const struct fos_session *s = p->verdict == FOS_PKT_TCP ? w->place[i].likely : NULL;
-		int side = s && s->trouble && p->app_len ? side_of(s, &w->place[i]) : -1;
+		int side = s && s->trouble && p->app_len ? fos__place_side(s, &w->place[i]) : -1;
 
 		f[i].held = side >= 0 ? s->trouble->held[side] : NULL;
 		if (f[i].held) {
@@ -334,7 +318,7 @@ static void place_fetched(struct fos_worker *w, struct fos_batch *b)
 			fos__held_fetched(&f[i]);
 		if (w->clock_ns && w->clock_ns[i] > w->now_ns) /* as late as the packets of all workers say */
 			w->now_ns = w->clock_ns[i];
-		if (crowded || !take(w, &b->pkt[i], &w->place[i], i))
+		if (crowded || (!take(w, &b->pkt[i], &w->place[i], i) && !fos__fast_ends(w, &b->pkt[i], &w->place[i])))
 			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
 	}
 }
@@ -375,6 +359,6 @@ void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 	uint32_t i = 0;
 
 	for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
-		if (crowded || !take(w, p, at, i))
+		if (crowded || (!take(w, p, at, i) && !fos__fast_ends(w, p, at)))
 			fos__worker_admit(w, p, at);
 }

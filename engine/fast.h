@@ -10,6 +10,8 @@
 #ifndef FOS_FAST_H
 #define FOS_FAST_H
 
+#include <string.h>
+
 #include "worker_state.h"
 
 /* Parses the batch's packets, and says in w->place which have a session, and where to look for it. */
@@ -26,6 +28,27 @@ const struct fos_key *fos__place_key(const struct fos_worker *w, const struct fo
 
 /* Puts every packet of the batch in its place. They are parsed, and w->place says the key and side of those with a session. */
 void fos__fast_batch(struct fos_worker *w, struct fos_batch *b);
+
+/* fast_ends.c: the short way of a packet with which a session begins or ends. False: nothing was done, and it is none such, or
+ * something is not as usual. */
+bool fos__fast_ends(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at);
+
+/* Which side of the session sent the packet at that place; -1: it is of another session. */
+static inline int fos__place_side(const struct fos_session *s, const struct fos__place *at)
+{
+	if (__builtin_expect(!at->has_key, 1))
+		return fos__key4_side(&at->key4, &s->key);
+	return memcmp(&s->key, &at->key, sizeof(at->key)) == 0 ? at->side : -1;
+}
+
+/* Modules that want packets see it. */
+static inline void fos__fast_show(struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (unsigned i = 0; i < f->n_packet; i++)
+		f->packet[i].call(f->packet[i].self, s, p, side);
+}
 
 /* After a packet went the long way, or whatever else changed flags: may the next ones go the short one? Sets the session's
  * FOS_SESSION_PLAIN bits. */

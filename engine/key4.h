@@ -59,6 +59,21 @@ static inline struct fos__key4 fos__key4_of_key(const struct fos_key *key)
 	return k;
 }
 
+/* Writes the key that it is of where all is zero; returns which side of it sent. */
+static inline int fos__key4_key(const struct fos__key4 *k, struct fos_key *key)
+{
+	uint32_t from = (uint32_t)(k->from >> 16), to = (uint32_t)(k->to >> 16);
+	uint16_t sport = (uint16_t)k->from, dport = (uint16_t)k->to;
+	int order = memcmp(&from, &to, sizeof(from)), side = order ? order > 0 : sport > dport;
+
+	memcpy(key->addr[side], &from, sizeof(from));
+	memcpy(key->addr[!side], &to, sizeof(to));
+	key->port[side] = sport;
+	key->port[!side] = dport;
+	memcpy(&key->vlan, &k->tag, sizeof(k->tag));
+	return side;
+}
+
 /* Is it the key, and which side of it sent? 0, 1, or -1: it is another. */
 static inline int fos__key4_side(const struct fos__key4 *k, const struct fos_key *key)
 {

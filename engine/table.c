@@ -161,7 +161,7 @@ int fos__table_add(struct fos__table *t, uint32_t hash, uint32_t number)
 {
 	if (t->old.bucket) {
 		move_some(t);
-	} else if (t->now.used >= ((size_t)t->now.mask + 1) * SLOTS * 3 / 4) {
+	} else if (t->now.used >= fos__array_most(&t->now)) {
 		struct fos__array bigger;
 		int err = array_init(&bigger, (t->now.mask + 1) * 2);
 

@@ -41,6 +41,12 @@ struct fos__table {
 	uint32_t moved;             /* buckets of `old` that are empty for good */
 };
 
+/* With so many entries it is to grow. */
+static inline size_t fos__array_most(const struct fos__array *a)
+{
+	return ((size_t)a->mask + 1) * FOS_TABLE_SLOTS * 3 / 4;
+}
+
 /* Where a look-up stands; for walking over entries with the same hash. */
 struct fos__probe {
 	const struct fos__array *array;
@@ -59,13 +65,13 @@ static FOS__FETCHES void fos__table_prefetch(const struct fos__table *t, uint32_
 		__builtin_prefetch(&t->old.bucket[hash & t->old.mask]);
 }
 
-/* Which of the bucket's slots have this hash, a bit each. */
-static inline unsigned fos__bucket_match(const struct fos__bucket *b, uint32_t hash)
+/* Which of a bucket's hashes, or numbers, are `value`, a bit each. */
+static inline unsigned fos__slots_match(const uint32_t of[FOS_TABLE_SLOTS], uint32_t value)
 {
 #ifdef __SSE2__
-	__m128i want = _mm_set1_epi32((int)hash);
-	__m128i low = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)&b->hash[0]), want);
-	__m128i high = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)&b->hash[3]), want);
+	__m128i want = _mm_set1_epi32((int)value);
+	__m128i low = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)&of[0]), want);
+	__m128i high = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)&of[3]), want);
 
 	return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(low)) | (unsigned)_mm_movemask_ps(_mm_castsi128_ps(high))
 	                                                              << 3;
@@ -73,7 +79,7 @@ static inline unsigned fos__bucket_match(const struct fos__bucket *b, uint32_t h
 	unsigned bits = 0;
 
 	for (unsigned s = 0; s < FOS_TABLE_SLOTS; s++)
-		bits |= (unsigned)(b->hash[s] == hash) << s;
+		bits |= (unsigned)(of[s] == value) << s;
 	return bits;
 #endif
 }
@@ -84,13 +90,33 @@ static inline uint32_t fos__table_home(const struct fos__table *t, uint32_t hash
 {
 	const struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
 
-	for (unsigned bits = fos__bucket_match(b, hash); bits; bits &= bits - 1) {
+	for (unsigned bits = fos__slots_match(b->hash, hash); bits; bits &= bits - 1) {
 		uint32_t number = b->number[__builtin_ctz(bits)];
 
 		if (number)
 			return number;
 	}
 	return 0;
+}
+
+/* Is nothing at all under the hash, and room for it where its look-up begins, with nothing to be moved or to grow? */
+static inline bool fos__table_is_new(const struct fos__table *t, uint32_t hash)
+{
+	const struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
+
+	return !t->old.bucket && b->passed == 0 && fos__slots_match(b->hash, hash) == 0 &&
+	       fos__slots_match(b->number, 0) != 0 && t->now.used < fos__array_most(&t->now);
+}
+
+/* ... and it is: adds number (not 0). */
+static inline void fos__table_add_new(struct fos__table *t, uint32_t hash, uint32_t number)
+{
+	struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
+	int slot = __builtin_ctz(fos__slots_match(b->number, 0));
+
+	b->number[slot] = number;
+	b->hash[slot] = hash;
+	t->now.used++;
 }
 
 /* The first number, then each further one, that stands under `hash`; 0 when there is none left. */

@@ -71,6 +71,26 @@ static bool make_room(struct fos_worker *w)
 	return true;
 }
 
+/* What every new use begins with; its key is there. */
+static void begin(struct fos_worker *w, struct fos_session *s, uint32_t number, struct fos__flow *flow, int originator)
+{
+	s->number = number;
+	s->id = ++w->next_id;
+	s->first_ns = s->last_ns = w->now_ns;
+	s->flow = flow;
+	s->uses = 1;
+	s->end_why = FOS_END_EOF;
+	if (originator)
+		s->flags |= FOS_SESSION_ORIGIN;
+	if (s->flow)
+		fos__queue_init(s);
+	if (s->key.proto == IPPROTO_TCP)
+		s->flags |= FOS_SESSION_HALF_OPEN;
+	fos__crowd_join(&w->crowd, &w->slab, s);
+	fos__wheel_add(&w->wheel, &w->slab, s, fos__use_deadline(w, s));
+	count_new(w, s);
+}
+
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
                                  struct fos_session *older, int originator, int port)
 {
@@ -90,27 +110,32 @@ struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key
 		return NULL;
 	}
 	s->key = *key;
-	s->number = number;
-	s->id = ++w->next_id;
-	s->first_ns = s->last_ns = w->now_ns;
-	s->flow = match(w, key, port);
-	s->older = older ? older->number : 0;
-	s->uses = older ? (uint16_t)(older->uses + 1) : 1;
-	s->end_why = FOS_END_EOF;
-	if (originator)
-		s->flags |= FOS_SESSION_ORIGIN;
-	if (s->flow)
-		fos__queue_init(s);
+	begin(w, s, number, match(w, key, port), originator);
 	if (older) {
+		s->older = older->number;
+		s->uses = (uint16_t)(older->uses + 1);
 		older->flags |= FOS_SESSION_OLD;
 		fos__fast_learn(older);
 		s->flags |= FOS_SESSION_AGAIN;
 	}
-	if (key->proto == IPPROTO_TCP)
-		s->flags |= FOS_SESSION_HALF_OPEN;
-	fos__crowd_join(&w->crowd, &w->slab, s);
-	fos__wheel_add(&w->wheel, &w->slab, s, fos__use_deadline(w, s));
-	count_new(w, s);
+	return s;
+}
+
+struct fos_session *fos__use_first(struct fos_worker *w, const struct fos__key4 *key, uint32_t hash, int *side)
+{
+	struct fos__flow *flow = w->flow[0];
+	struct fos_session *s;
+	uint32_t number;
+
+	if (w->n_flows == 0 || flow->has_filter || flow->port >= 0 || !flow->plain ||
+	    !fos__table_is_new(&w->table, hash))
+		return NULL;
+	s = fos__slab_take(&w->slab, &number);
+	if (!s)
+		return NULL;
+	fos__table_add_new(&w->table, hash, number);
+	*side = fos__key4_key(key, &s->key);
+	begin(w, s, number, flow, *side);
 	return s;
 }
 

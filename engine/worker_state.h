@@ -91,6 +91,9 @@ uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key);
 struct fos_session *fos__use_find(const struct fos_worker *w, const struct fos_key *key, uint32_t hash);
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
                                  struct fos_session *older, int originator, int port);
+/* ... the first of an IPv4 4-tuple, by who opens it, in a worker that is not full, where that takes but a few steps; *side: who
+ * sent the packet. NULL: fos__use_new() has to. */
+struct fos_session *fos__use_first(struct fos_worker *w, const struct fos__key4 *key, uint32_t hash, int *side);
 struct fos_session *fos__use_pick(struct fos_worker *w, struct fos_session *newest, const struct fos_pkt *p, int side);
 /* Rule 3, the end: does it lie where this use cannot have anything, so that it is of a connection whose SYN is still to come? */
 bool fos__use_strange(const struct fos_session *s, const struct fos_pkt *p, int side);
