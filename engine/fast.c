@@ -15,6 +15,7 @@
 #include "tcp.h"
 
 enum {
+	FLAGS = FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK, /* that matter */
 	/* Of the direction that sends: it runs, with nothing out of order, and no FIN was seen. */
 	SENDER_HAS = FOS_HALF_SEEN | FOS_HALF_STARTED | FOS_HALF_ACKS,
 	SENDER_LACKS = FOS_HALF_HOLDS | FOS_HALF_FIN,
@@ -85,7 +86,6 @@ static inline __attribute__((always_inline)) void place_plain(const struct fos_w
 		                       .to = fos__end4(p->ip + 16, p->dport),
 		                       .tag = w->plain_tag };
 	p->hash = fos__key4_hash(&at->key4, w->cfg.seed);
-	fos__table_prefetch(&w->table, p->hash);
 }
 
 void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
@@ -93,6 +93,8 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 	struct fos_pkt *end = b->pkt + b->n;
 	struct fos__place *at = w->place;
 	uint64_t captured = 0, wire = 0, id = w->next_pkt;
+	const struct fos__bucket *bucket = w->table.now.bucket;
+	uint32_t mask = w->table.now.mask;
 
 	for (const struct fos_pkt *p = b->pkt; p < end; p++)
 		__builtin_prefetch(p->f.data + 14);
@@ -102,6 +104,7 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 		wire += p->f.wire_len;
 		if (FOS__LIKELY(fos__parse_plain(p))) {
 			place_plain(w, p, at);
+			__builtin_prefetch(&bucket[p->hash & mask]);
 			continue;
 		}
 		at->is_session = fos__parse_steps(p, w->cfg.parse_flags) <= FOS_PKT_UDP;
@@ -157,30 +160,13 @@ static inline void acknowledge(struct fos__half *h, uint32_t ack)
 		h->ack = pos;
 }
 
-/* The packet's payload is the first that its direction gained in this batch: the span and the list that it is are the batch's. */
-static inline void push_first(struct fos_worker *w, struct fos_session *s, int side, struct fos__queue *q, uint32_t i,
-                              const struct fos_pkt *p)
+/* A direction's further payload of the batch, or where there is no room on the list of those that gained any. */
+static __attribute__((noinline)) void push_more(struct fos_worker *w, struct fos_session *s, int side, uint32_t i,
+                                                const struct fos_pkt *p)
 {
-	struct fos_span *sp = &w->span[i];
-	struct fos__spans *in = &w->spans[i];
-
-	*sp = (struct fos_span){ .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p };
-	*in = (struct fos__spans){ .first = sp, .last = sp, .spans = 1, .hint = sp };
-	q->in = in;
-	q->tail += p->app_len;
-	s->flags |= (uint32_t)FOS_SESSION_TOUCHED0 << side;
-	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
-}
-
-static inline void push(struct fos_worker *w, struct fos_session *s, int side, uint32_t i, const struct fos_pkt *p)
-{
-	struct fos__queue *q = fos__queue_of(s, side, 0);
+	struct fos__queue *q = fos__queue_plain(s, side);
 	struct fos__spans *in = q->in;
 
-	if (!in && w->n_touched < w->touched_size) {
-		push_first(w, s, side, q, i, p);
-		return;
-	}
 	if (!in || in->pooled || in->gap_why) {
 		fos__queue_push(w, s, side, p, p->app, p->app_len, true, NULL);
 		return;
@@ -196,6 +182,26 @@ static inline void push(struct fos_worker *w, struct fos_session *s, int side, u
 	q->tail += p->app_len;
 }
 
+/* Payload that is the first that its direction gained in this batch: the span and the list that it is are the batch's. */
+static inline __attribute__((always_inline)) void push(struct fos_worker *w, struct fos_session *s, int side,
+                                                       uint32_t i, const struct fos_pkt *p)
+{
+	struct fos__queue *q = fos__queue_plain(s, side);
+	struct fos_span *sp = &w->span[i];
+	struct fos__spans *in = &w->spans[i];
+
+	if (q->in || w->n_touched == w->touched_size) {
+		push_more(w, s, side, i, p);
+		return;
+	}
+	*sp = (struct fos_span){ .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p };
+	*in = (struct fos__spans){ .first = sp, .last = sp, .spans = 1, .hint = sp };
+	q->in = in;
+	q->tail += p->app_len;
+	s->flags |= (uint32_t)FOS_SESSION_TOUCHED0 << side;
+	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
+}
+
 /* May the clock and an acknowledgement go on without anything coming of it for what a side holds? */
 static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint64_t now)
 {
@@ -207,14 +213,15 @@ static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint
 }
 
 /* What both short ways do of a packet that comes at `now`. */
-static inline __attribute__((always_inline)) void count_packet(struct fos_worker *w, struct fos_session *s, int side,
+static inline __attribute__((always_inline)) void count_packet(struct fos_worker *w, struct fos_session *s,
+                                                               struct fos__half *h, struct fos__half *peer,
                                                                const struct fos_pkt *p, uint64_t now)
 {
 	w->now_ns = s->last_ns = now;
 	w->st.verdict[FOS_PKT_TCP]++;
 	w->st.payload_bytes += p->app_len;
-	s->half[side].pkts++;
-	acknowledge(&s->half[!side], p->ack);
+	h->pkts++;
+	acknowledge(peer, p->ack);
 }
 
 /* A segment above the hole joins what is held. Most come behind all of it: then there is nothing
@@ -228,7 +235,7 @@ static bool join_held(struct fos_worker *w, struct fos_session *s, int side, con
 	if (p->app_len == 0 || pos <= h->next || pos - h->next > FOS_WINDOW || now >= held->calm_ns ||
 	    (int32_t)(h->pkts + 1 - held->calm_pkts) >= 0)
 		return false;
-	count_packet(w, s, side, p, now);
+	count_packet(w, s, h, &s->half[!side], p, now);
 	if (to > h->high)
 		h->high = to;
 	if (s->flow->n_packet)
@@ -249,33 +256,50 @@ static bool join_held(struct fos_worker *w, struct fos_session *s, int side, con
 	return true;
 }
 
+/* A direction above or beside a hole: goes on, or joins what it holds, where nothing comes of it for what either holds. */
+static __attribute__((noinline)) bool take_held(struct fos_worker *w, struct fos_session *s, int side,
+                                                const struct fos_pkt *p, uint64_t now, bool *joined)
+{
+	uint32_t above = (uint32_t)FOS_SESSION_ABOVE0 << side;
+
+	*joined = false;
+	if (!(s->flags & (above | (uint32_t)FOS_SESSION_PLAIN0 << side)))
+		return false;
+	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
+		return false;
+	if (!(s->flags & above))
+		return true;
+	*joined = join_held(w, s, side, p, now);
+	return false;
+}
+
 /* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. */
 static inline __attribute__((always_inline)) bool take(struct fos_worker *w, struct fos_pkt *p,
                                                        const struct fos__place *at, uint32_t i)
 {
 	struct fos_session *s = at->likely;
 	uint64_t now = p->f.ts_ns > w->now_ns ? p->f.ts_ns : w->now_ns;
-	int side = s ? fos__place_side(s, at) : -1;
+	uint32_t len = p->app_len;
+	int side;
 
-	if (side < 0 || !(s->flags & (uint32_t)(FOS_SESSION_PLAIN0 | FOS_SESSION_ABOVE0) << side) || FOS_BUG_ANY)
+	if (!s || len != p->app_wire_len || (p->tcp_flags & FLAGS) != FOS_TCP_ACK || FOS_BUG_ANY)
 		return false;
-	struct fos__half *h = &s->half[side];
+	side = fos__place_side(s, at);
+	if (side < 0 || now - s->last_ns >= w->quiet_ns || (w->cfg.verify_checksums && !fos_checksum_ok(p)))
+		return false;
+	struct fos__half *h = s->half + (size_t)side, *peer = s->half + ((size_t)side ^ 1);
 
-	if (p->app_len != p->app_wire_len || now - s->last_ns >= w->quiet_ns ||
-	    (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK)) != FOS_TCP_ACK)
-		return false;
-	if (w->cfg.verify_checksums && !fos_checksum_ok(p))
-		return false;
-	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
-		return false;
-	if (s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side)
-		return join_held(w, s, side, p, now);
+	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side) || (peer->flags & FOS_HALF_HOLDS))) {
+		bool joined;
+
+		if (!take_held(w, s, side, p, now, &joined))
+			return joined;
+	}
 	if ((uint32_t)h->next != p->seq)
 		return false;
-	uint32_t len = p->app_len;
 	uint64_t next = h->next + len;
 
-	count_packet(w, s, side, p, now);
+	count_packet(w, s, h, peer, p, now);
 	h->next = next;
 	if (next > h->high)
 		h->high = next;

@@ -7,6 +7,7 @@
 #ifndef FOS_KEY4_H
 #define FOS_KEY4_H
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,7 +65,8 @@ static inline int fos__key4_key(const struct fos__key4 *k, struct fos_key *key)
 {
 	uint32_t from = (uint32_t)(k->from >> 16), to = (uint32_t)(k->to >> 16);
 	uint16_t sport = (uint16_t)k->from, dport = (uint16_t)k->to;
-	int order = memcmp(&from, &to, sizeof(from)), side = order ? order > 0 : sport > dport;
+	uint32_t a = ntohl(from), b = ntohl(to);
+	int side = a != b ? a > b : sport > dport;
 
 	memcpy(key->addr[side], &from, sizeof(from));
 	memcpy(key->addr[!side], &to, sizeof(to));

@@ -252,7 +252,15 @@ static void run_stages(struct fos_session *s, int side)
 			run_inst(s, side, i, stage_limit(s, side, &f->inst[i]));
 }
 
-/* The queue holds nothing but what this batch brought, without a gap: every view stands where that begins. Returns whether all of
+/* Does the queue hold nothing but what this batch brought, without a gap? */
+static inline bool is_fresh(const struct fos__queue *q)
+{
+	const struct fos__spans *in = q->in;
+
+	return in && in->first && !(in->first->flags & FOS_SPAN_KEPT) && !in->gaps && !in->gap_why;
+}
+
+/* A queue with what is_fresh() says: every view stands where that begins. Returns whether all of
  * it was released by everyone. */
 static bool run_plain(struct fos_session *s, int side, struct fos__queue *q)
 {
@@ -289,38 +297,81 @@ static bool run_plain(struct fos_session *s, int side, struct fos__queue *q)
 	return all;
 }
 
-/* The same where there is one module only. */
-static inline bool run_solo(struct fos_session *s, int side, struct fos__queue *q)
+static __attribute__((noinline)) void run(struct fos_worker *w, struct fos_session *s, int side)
 {
-	const struct fos__inst *in = &s->flow->inst[0];
-	struct fos_stream *v = fos__view_of(s, side, 0);
+	const struct fos__flow *f = s->flow;
+	struct fos__queue *q = f->plain && f->n_queues ? fos__queue_plain(s, side) : NULL;
 
-	v->head = q->in->first->off;
-	open_view(in, v);
-	v->shown = (uint32_t)(q->tail - v->head);
-	in->data(in->self, v);
-	return v->shown == 0;
+	if (!q || !is_fresh(q)) {
+		run_stages(s, side);
+		settle(w, s, side);
+		return;
+	}
+	s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
+	if (run_plain(s, side, q))
+		fos__queue_clear(q);
+	else
+		settle(w, s, side);
 }
 
 void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
 {
 	const struct fos__flow *f = s->flow;
-	struct fos__queue *q = f->plain && f->n_queues ? fos__queue_of(s, side, 0) : NULL;
+	struct fos__queue *q;
 
-	if (q && q->in && q->in->first && !(q->in->first->flags & FOS_SPAN_KEPT) && !q->in->gaps && !q->in->gap_why) {
-		bool solo = f->solo && s->key.proto == IPPROTO_TCP && q->tail > q->in->first->off;
-
-		s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
-		if (!(solo ? run_solo(s, side, q) : run_plain(s, side, q)))
-			settle(w, s, side);
-		else if (q->in->own || q->in->pooled)
-			fos__queue_clear(q);
-		else
-			q->in = NULL;
+	if (!f->solo || s->key.proto != IPPROTO_TCP || !(q = fos__queue_plain(s, side))->in || !is_fresh(q) ||
+	    q->tail == q->in->first->off) {
+		run(w, s, side);
 		return;
 	}
-	run_stages(s, side);
-	settle(w, s, side);
+	/* There is one module only. */
+	const struct fos__inst *in = &f->inst[0];
+	struct fos_stream *v = (struct fos_stream *)((uintptr_t)s + f->views_off) + (unsigned)side;
+
+	s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
+	v->head = q->in->first->off;
+	if (!(v->flags & FOS_VIEW_OPEN))
+		open_view(in, v);
+	v->shown = (uint32_t)(q->tail - v->head);
+	in->data(in->self, v);
+	if (v->shown)
+		settle(w, s, side);
+	else if (q->in->own || q->in->pooled)
+		fos__queue_clear(q);
+	else
+		q->in = NULL;
+}
+
+/* Nothing waits for anyone, so that modules only have to be told. */
+static bool is_read(const struct fos_session *s, int side)
+{
+	const struct fos__flow *f = s->flow;
+	const struct fos__queue *q = f->n_queues ? fos__queue_of(s, side, 0) : NULL;
+
+	if (!f->plain || !q || q->in || (s->flags & (uint32_t)FOS_SESSION_TOUCHED0 << side))
+		return false;
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		const struct fos_stream *v = fos__view_of(s, side, i);
+
+		if (takes(s, &f->inst[i]) && (v->head != q->tail || v->shown))
+			return false;
+	}
+	return true;
+}
+
+static void tell_close(struct fos_session *s, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	if (!(s->flags & (uint32_t)FOS_SESSION_OPEN0 << side))
+		return;
+	for (unsigned i = 0; i < f->n_inst; i++) {
+		const struct fos__inst *in = &f->inst[i];
+		struct fos_stream *v = fos__view_of(s, side, i);
+
+		if (takes(s, in) && (v->flags & FOS_VIEW_OPEN) && in->module->stream_close)
+			in->module->stream_close(in->self, v, fos_session_end(s, side));
+	}
 }
 
 void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side)
@@ -328,6 +379,10 @@ void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side)
 	const struct fos__flow *f = s->flow;
 	uint32_t touched = (uint32_t)FOS_SESSION_TOUCHED0 << side;
 
+	if (is_read(s, side)) {
+		tell_close(s, side);
+		return;
+	}
 	if (s->flags & touched)
 		run_stages(s, side);
 	s->flags &= ~touched;

@@ -80,6 +80,12 @@ static inline struct fos__queue *fos__queue_of(const struct fos_session *s, int 
 	return (struct fos__queue *)((uintptr_t)s + f->queues_off) + (unsigned)side * f->n_queues + queue;
 }
 
+/* The only one, of a flow that is plain and has one. */
+static inline struct fos__queue *fos__queue_plain(const struct fos_session *s, int side)
+{
+	return (struct fos__queue *)((uintptr_t)s + s->flow->queues_off) + (unsigned)side;
+}
+
 static inline struct fos_stream *fos__view_of(const struct fos_session *s, int side, unsigned inst)
 {
 	const struct fos__flow *f = s->flow;

@@ -103,26 +103,36 @@ void fos_release_packet(struct fos_stream *s, const struct fos_sp *p)
 		move_head(s, to);
 }
 
+/* The span that holds the view's head, where what is known is not at or before it. */
+static __attribute__((noinline, cold)) const struct fos_span *find(const struct fos__queue *q, uint64_t head)
+{
+	return fos__queue_find(q, head);
+}
+
 const uint8_t *fos_stream_take(struct fos_stream *s, size_t *len)
 {
 	if (!s->shown) {
 		*len = 0;
 		return NULL;
 	}
-	const struct fos__queue *q = fos__view_queue(s);
+	struct fos_session *of = fos_stream_session(s);
+	struct fos__flow *f = of->flow;
+	const struct fos__queue *q = f->plain ? fos__queue_plain(of, fos_stream_dir(s)) : fos__view_queue(s);
 	const struct fos_span *sp = q->in->hint;
+	uint64_t head = s->head;
 
-	if (!sp || sp->off > s->head)
-		sp = fos__queue_find(q, s->head);
-	while (sp->off + sp->len <= s->head)
+	if (__builtin_expect(!sp || sp->off > head, 0))
+		sp = find(q, head);
+	while (sp->off + sp->len <= head)
 		sp = sp->next;
-	uint64_t in = s->head - sp->off, n = sp->len - in;
+	uint64_t in = head - sp->off, n = sp->len - in;
 
-	fos_stream_session(s)->flow->reads = true;
+	f->reads = true;
 	q->in->hint = sp;
-	*len = n < s->shown ? n : s->shown;
-	s->head += *len;
-	s->shown -= (uint32_t)*len;
+	n = n < s->shown ? n : s->shown;
+	*len = n;
+	s->head = head + n;
+	s->shown -= (uint32_t)n;
 	return sp->data + in;
 }
 

@@ -557,6 +557,8 @@ void fos__tcp_end(struct fos_worker *w, struct fos_session *s, int side)
 {
 	struct fos__half *h = &s->half[side];
 
+	if (fos__tcp_is_all(s, side))
+		return;
 	const struct fos__held *held = fos__held_of(s, side);
 	bool empty = !(h->flags & FOS_HALF_STARTED) && !held;
 

@@ -9,6 +9,7 @@
 
 #include "bug.h"
 #include "held.h"
+#include "queue.h"
 #include "trouble.h"
 #include "worker_state.h"
 
@@ -65,6 +66,18 @@ static inline uint64_t fos__tcp_note_position(struct fos_session *s, int side, c
 	if (end > h->high)
 		h->high = end;
 	return pos;
+}
+
+/* Did the direction start, and was all of it that came passed on, and no gap is left to be told of? */
+static inline bool fos__tcp_is_all(const struct fos_session *s, int side)
+{
+	const struct fos__half *h = &s->half[side];
+
+	if (!s->flow->plain || (h->flags & (FOS_HALF_STARTED | FOS_HALF_HOLDS)) != FOS_HALF_STARTED)
+		return false;
+	if ((h->flags & FOS_HALF_FIN) && s->rest[side].fin > h->next)
+		return false;
+	return s->flow->n_queues == 0 || !fos__queue_of(s, side, 0)->in;
 }
 
 /* Without memory for it the FIN before is forgotten: it counts only when the greatest one moves to another use. */

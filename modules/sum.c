@@ -89,13 +89,15 @@ static void sum_stream_open(void *self, struct fos_stream *s)
 static void sum_stream_data(void *self, struct fos_stream *s)
 {
 	struct sum *m = self;
-	uint64_t off = fos_stream_offset(s);
-	const uint8_t *run;
-	size_t len;
 
 	m->bytes += fos_stream_window(s);
-	for (; (run = fos_stream_take(s, &len)); off += len)
+	while (fos_stream_window(s)) {
+		uint64_t off = fos_stream_offset(s);
+		size_t len;
+		const uint8_t *run = fos_stream_take(s, &len);
+
 		m->sum += sum_run(off, run, len);
+	}
 }
 
 static void sum_stream_gap(void *self, struct fos_stream *s, uint64_t off, uint64_t len)
