@@ -202,6 +202,14 @@ static inline __attribute__((always_inline)) void push(struct fos_worker *w, str
 	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
 }
 
+void fos__fast_show(struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	const struct fos__flow *f = s->flow;
+
+	for (unsigned i = 0; i < f->n_packet; i++)
+		f->packet[i].call(f->packet[i].self, s, p, side);
+}
+
 /* May the clock and an acknowledgement go on without anything coming of it for what a side holds? */
 static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint64_t now)
 {
@@ -260,14 +268,10 @@ static bool join_held(struct fos_worker *w, struct fos_session *s, int side, con
 static __attribute__((noinline)) bool take_held(struct fos_worker *w, struct fos_session *s, int side,
                                                 const struct fos_pkt *p, uint64_t now, bool *joined)
 {
-	uint32_t above = (uint32_t)FOS_SESSION_ABOVE0 << side;
-
 	*joined = false;
-	if (!(s->flags & (above | (uint32_t)FOS_SESSION_PLAIN0 << side)))
-		return false;
 	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
 		return false;
-	if (!(s->flags & above))
+	if (!(s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side))
 		return true;
 	*joined = join_held(w, s, side, p, now);
 	return false;
@@ -292,6 +296,8 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side) || (peer->flags & FOS_HALF_HOLDS))) {
 		bool joined;
 
+		if (!(s->flags & (uint32_t)(FOS_SESSION_PLAIN0 | FOS_SESSION_ABOVE0) << side))
+			return false;
 		if (!take_held(w, s, side, p, now, &joined))
 			return joined;
 	}

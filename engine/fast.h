@@ -42,13 +42,7 @@ static inline int fos__place_side(const struct fos_session *s, const struct fos_
 }
 
 /* Modules that want packets see it. */
-static inline void fos__fast_show(struct fos_session *s, const struct fos_pkt *p, int side)
-{
-	const struct fos__flow *f = s->flow;
-
-	for (unsigned i = 0; i < f->n_packet; i++)
-		f->packet[i].call(f->packet[i].self, s, p, side);
-}
+void fos__fast_show(struct fos_session *s, const struct fos_pkt *p, int side);
 
 /* After a packet went the long way, or whatever else changed flags: may the next ones go the short one? Sets the session's
  * FOS_SESSION_PLAIN bits. */

@@ -20,7 +20,8 @@ enum {
 	SESSION_LACKS = FOS_SESSION_RST | FOS_SESSION_OLD | FOS_SESSION_AGAIN,
 };
 
-static void count_packet(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p)
+static inline __attribute__((always_inline)) void count_packet(struct fos_worker *w, struct fos_session *s, int side,
+                                                               const struct fos_pkt *p)
 {
 	s->last_ns = w->now_ns;
 	s->half[side].pkts++;
@@ -108,10 +109,11 @@ static bool fits(const struct fos_session *s, int side, const struct fos_pkt *p)
 	return ack >= s->rest[!side].low && ack <= peer->high;
 }
 
-/* An ACK, with a FIN or without, at the very place where its direction stands. */
+/* An ACK, with a FIN or without, at the very place where its direction stands. (The least ACK counts for a direction that has not
+ * started.) */
 static bool take_ack(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t now)
 {
-	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+	struct fos__half *h = s->half + (size_t)side, *peer = s->half + ((size_t)side ^ 1);
 	struct fos__half_rest *rest = &s->rest[side];
 	uint32_t fin = h->flags & FOS_HALF_FIN;
 	uint64_t pos = h->next + (fin ? 1 : 0);
@@ -123,8 +125,6 @@ static bool take_ack(struct fos_worker *w, struct fos_session *s, int side, cons
 		return false;
 	w->now_ns = now;
 	count_packet(w, s, side, p);
-	if (!(h->flags & FOS_HALF_ACKS) || fos_seq_diff(p->ack, rest->ack_least) < 0)
-		rest->ack_least = p->ack;
 	h->flags |= FOS_HALF_ANY | FOS_HALF_ACKS;
 	pos += p->app_len;
 	acknowledge(peer, p->ack);

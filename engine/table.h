@@ -84,11 +84,15 @@ static inline unsigned fos__slots_match(const uint32_t of[FOS_TABLE_SLOTS], uint
 #endif
 }
 
-/* A number that stands under `hash` where most do, in the bucket that its look-up begins with: nearly always the only one. 0: none
- * there; fos__table_first() knows all. */
+/* The first number, then each further one, that stands under `hash`; 0 when there is none left. */
+uint32_t fos__table_first(const struct fos__table *t, uint32_t hash, struct fos__probe *p);
+uint32_t fos__table_next(const struct fos__table *t, uint32_t hash, struct fos__probe *p);
+
+/* A number that stands under `hash`, nearly always the only one and in the bucket that its look-up begins with; 0: there is none. */
 static inline uint32_t fos__table_home(const struct fos__table *t, uint32_t hash)
 {
 	const struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
+	struct fos__probe p;
 
 	for (unsigned bits = fos__slots_match(b->hash, hash); bits; bits &= bits - 1) {
 		uint32_t number = b->number[__builtin_ctz(bits)];
@@ -96,37 +100,27 @@ static inline uint32_t fos__table_home(const struct fos__table *t, uint32_t hash
 		if (number)
 			return number;
 	}
-	return 0;
+	return __builtin_expect(b->passed || t->old.bucket, 0) ? fos__table_first(t, hash, &p) : 0;
 }
-
-/* Is nothing at all under the hash, and room for it where its look-up begins, with nothing to be moved or to grow? */
-static inline bool fos__table_is_new(const struct fos__table *t, uint32_t hash)
-{
-	const struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
-
-	return !t->old.bucket && b->passed == 0 && fos__slots_match(b->hash, hash) == 0 &&
-	       fos__slots_match(b->number, 0) != 0 && t->now.used < fos__array_most(&t->now);
-}
-
-/* ... and it is: adds number (not 0). */
-static inline void fos__table_add_new(struct fos__table *t, uint32_t hash, uint32_t number)
-{
-	struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
-	int slot = __builtin_ctz(fos__slots_match(b->number, 0));
-
-	b->number[slot] = number;
-	b->hash[slot] = hash;
-	t->now.used++;
-}
-
-/* The first number, then each further one, that stands under `hash`; 0 when there is none left. */
-uint32_t fos__table_first(const struct fos__table *t, uint32_t hash, struct fos__probe *p);
-uint32_t fos__table_next(const struct fos__table *t, uint32_t hash, struct fos__probe *p);
 
 /* Adds number (not 0) under hash; 0 or -ENOMEM. */
 int fos__table_add(struct fos__table *t, uint32_t hash, uint32_t number);
 
 /* Puts `to` in the place of `from` under hash; with to = 0 takes the entry out. Returns 0 or -ENOENT. */
 int fos__table_replace(struct fos__table *t, uint32_t hash, uint32_t from, uint32_t to);
+
+/* Adds number (not 0) under hash; the same as fos__table_add(), inline where nothing is to be moved and there is room. */
+static inline int fos__table_put(struct fos__table *t, uint32_t hash, uint32_t number)
+{
+	struct fos__bucket *b = &t->now.bucket[hash & t->now.mask];
+	unsigned empty = fos__slots_match(b->number, 0);
+
+	if (t->old.bucket || !empty || t->now.used >= fos__array_most(&t->now))
+		return fos__table_add(t, hash, number);
+	b->number[__builtin_ctz(empty)] = number;
+	b->hash[__builtin_ctz(empty)] = hash;
+	t->now.used++;
+	return 0;
+}
 
 #endif

@@ -127,13 +127,15 @@ struct fos_session *fos__use_first(struct fos_worker *w, const struct fos__key4 
 	struct fos_session *s;
 	uint32_t number;
 
-	if (w->n_flows == 0 || flow->has_filter || flow->port >= 0 || !flow->plain ||
-	    !fos__table_is_new(&w->table, hash))
+	if (w->n_flows == 0 || flow->has_filter || flow->port >= 0 || !flow->plain || fos__table_home(&w->table, hash))
 		return NULL;
 	s = fos__slab_take(&w->slab, &number);
+	if (s && fos__table_put(&w->table, hash, number)) {
+		fos__slab_give(&w->slab, number);
+		s = NULL;
+	}
 	if (!s)
 		return NULL;
-	fos__table_add_new(&w->table, hash, number);
 	*side = fos__key4_key(key, &s->key);
 	begin(w, s, number, flow, *side);
 	return s;
