@@ -77,15 +77,15 @@ void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *a
 }
 
 /* parse_plain.h's frames: what the key needs is at hand. */
-static inline __attribute__((always_inline)) void place_plain(const struct fos_worker *w, struct fos_pkt *p,
+static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint64_t seed, struct fos_pkt *p,
                                                               struct fos__place *at)
 {
 	at->is_session = true;
 	at->has_key = false;
 	at->key4 = (struct fos__key4){ .from = fos__end4(p->ip + 12, p->sport),
 		                       .to = fos__end4(p->ip + 16, p->dport),
-		                       .tag = w->plain_tag };
-	p->hash = fos__key4_hash(&at->key4, w->cfg.seed);
+		                       .tag = tag };
+	p->hash = fos__key4_hash(&at->key4, seed);
 }
 
 void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
@@ -94,7 +94,8 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 	struct fos__place *at = w->place;
 	uint64_t captured = 0, wire = 0, id = w->next_pkt;
 	const struct fos__bucket *bucket = w->table.now.bucket;
-	uint32_t mask = w->table.now.mask;
+	uint32_t mask = w->table.now.mask, tag = w->plain_tag;
+	uint64_t seed = w->cfg.seed;
 
 	for (const struct fos_pkt *p = b->pkt; p < end; p++)
 		__builtin_prefetch(p->f.data + 14);
@@ -103,7 +104,7 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 		captured += fos_frame_caplen(&p->f);
 		wire += p->f.wire_len;
 		if (FOS__LIKELY(fos__parse_plain(p))) {
-			place_plain(w, p, at);
+			place_plain(tag, seed, p, at);
 			__builtin_prefetch(&bucket[p->hash & mask]);
 			continue;
 		}

@@ -235,7 +235,10 @@ enum fos_verdict fos__parse_steps(struct fos_pkt *p, unsigned flags)
 
 enum fos_verdict fos_parse(struct fos_pkt *p, unsigned flags)
 {
-	return FOS__LIKELY(fos__parse_plain(p)) ? FOS_PKT_TCP : fos__parse_steps(p, flags);
+	if (FOS__UNLIKELY(!fos__parse_plain(p)))
+		return fos__parse_steps(p, flags);
+	p->hash = 0;
+	return FOS_PKT_TCP;
 }
 
 enum fos_verdict fos_parse_ip(struct fos_pkt *p, const uint8_t *ip, uint32_t len, unsigned flags, unsigned depth)

@@ -6,11 +6,89 @@
 #ifndef FOS_PARSE_PLAIN_H
 #define FOS_PARSE_PLAIN_H
 
+#include <stddef.h>
+
 #include "bug.h"
 #include "parse_internal.h"
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+_Static_assert(offsetof(struct fos_pkt, l4) + 2 == offsetof(struct fos_pkt, l4_len), "written at once");
+_Static_assert(offsetof(struct fos_pkt, sport) + 2 == offsetof(struct fos_pkt, dport), "written at once");
+_Static_assert(offsetof(struct fos_pkt, seq) + 4 == offsetof(struct fos_pkt, ack), "written at once");
+_Static_assert(offsetof(struct fos_pkt, vlan) + 2 == offsetof(struct fos_pkt, tcp_flags), "written at once");
+_Static_assert(offsetof(struct fos_pkt, vlan) + 3 == offsetof(struct fos_pkt, ip_version), "written at once");
+_Static_assert(offsetof(struct fos_pkt, vlan) + 4 == offsetof(struct fos_pkt, proto), "written at once");
+_Static_assert(offsetof(struct fos_pkt, vlan) + 5 == offsetof(struct fos_pkt, verdict), "written at once");
+_Static_assert(offsetof(struct fos_pkt, vlan) + 6 == offsetof(struct fos_pkt, encap), "written at once");
+
+static inline void fos__put_l4(struct fos_pkt *p, uint32_t len)
+{
+	uint32_t v = FOS__IP4_MIN | len << 16;
+
+	memcpy((uint8_t *)p + offsetof(struct fos_pkt, l4), &v, sizeof(v));
+}
+
+static inline void fos__put_ports(struct fos_pkt *p, const uint8_t *at)
+{
+	uint32_t v = fos__be32(at);
+
+	v = v << 16 | v >> 16;
+	memcpy((uint8_t *)p + offsetof(struct fos_pkt, sport), &v, sizeof(v));
+}
+
+static inline void fos__put_seqs(struct fos_pkt *p, const uint8_t *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, sizeof(v));
+	v = __builtin_bswap64(v);
+	v = v << 32 | v >> 32;
+	memcpy((uint8_t *)p + offsetof(struct fos_pkt, seq), &v, sizeof(v));
+}
+
+static inline void fos__put_kind(struct fos_pkt *p, uint8_t tcp_flags)
+{
+	uint64_t v = UINT64_C(0xffff) | (uint64_t)tcp_flags << 16 | UINT64_C(4) << 24 | (uint64_t)FOS__IP_TCP << 32 |
+	             (uint64_t)FOS_PKT_TCP << 40;
+
+	memcpy((uint8_t *)p + offsetof(struct fos_pkt, vlan), &v, sizeof(v));
+}
+
+#else
+
+static inline void fos__put_l4(struct fos_pkt *p, uint32_t len)
+{
+	p->l4 = FOS__IP4_MIN;
+	p->l4_len = (uint16_t)len;
+}
+
+static inline void fos__put_ports(struct fos_pkt *p, const uint8_t *at)
+{
+	p->sport = fos__be16(at);
+	p->dport = fos__be16(at + 2);
+}
+
+static inline void fos__put_seqs(struct fos_pkt *p, const uint8_t *at)
+{
+	p->seq = fos__be32(at);
+	p->ack = fos__be32(at + 4);
+}
+
+static inline void fos__put_kind(struct fos_pkt *p, uint8_t tcp_flags)
+{
+	p->vlan = 0xffff;
+	p->tcp_flags = tcp_flags;
+	p->ip_version = 4;
+	p->proto = FOS__IP_TCP;
+	p->verdict = FOS_PKT_TCP;
+	p->encap = 0;
+}
+
+#endif
+
 /* Ethernet without a tag, IPv4 without options that is no fragment, TCP, nothing cut off. False: it is another frame, and nothing
- * was written. */
+ * was written. The hash is left as it was. */
 static inline bool fos__parse_plain(struct fos_pkt *p)
 {
 	const struct fos_frame *f = &p->f;
@@ -19,8 +97,9 @@ static inline bool fos__parse_plain(struct fos_pkt *p)
 
 	if (f->linktype != 1 || f->ext || f->wire_len > f->len || f->len < 14 + FOS__IP4_MIN + FOS__TCP_MIN)
 		return false;
-	if (fos__be16(f->data + 12) != FOS__ETH_IP4 || ip[0] != 0x45 || (fos__be16(ip + 6) & 0x3fff) ||
-	    ip[9] != FOS__IP_TCP)
+	/* the ethertype, IPv4 with a header of 20 bytes; no fragment (the time to live may be any), TCP */
+	if ((fos__be32(f->data + 12) & 0xffffff00) != (FOS__ETH_IP4 << 16 | 0x45 << 8) ||
+	    (fos__be32(ip + 6) & 0x3fff00ff) != FOS__IP_TCP)
 		return false;
 	total = fos__be16(ip + 2);
 	len = (uint32_t)(tcp[12] >> 4) * 4;
@@ -29,21 +108,12 @@ static inline bool fos__parse_plain(struct fos_pkt *p)
 	p->buf = NULL;
 	p->ip = ip;
 	p->ip_len = total;
-	p->ip_version = 4;
-	p->proto = FOS__IP_TCP;
-	p->l4 = FOS__IP4_MIN;
-	p->l4_len = (uint16_t)len;
+	fos__put_l4(p, len);
 	p->app_len = p->app_wire_len = total - FOS__IP4_MIN - len;
 	p->app = p->app_len ? tcp + len : NULL;
-	p->sport = fos__be16(tcp);
-	p->dport = fos__be16(tcp + 2);
-	p->seq = fos__be32(tcp + 4);
-	p->ack = fos__be32(tcp + 8);
-	p->tcp_flags = tcp[13];
-	p->vlan = 0xffff;
-	p->encap = 0;
-	p->hash = 0;
-	p->verdict = FOS_PKT_TCP;
+	fos__put_ports(p, tcp);
+	fos__put_seqs(p, tcp + 4);
+	fos__put_kind(p, tcp[13]);
 	return true;
 }
 
