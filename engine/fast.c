@@ -145,8 +145,9 @@ static FOS__FETCHES void look_up(struct fos_worker *w, const struct fos_batch *b
 			continue;
 		__builtin_prefetch(s, 1);
 		__builtin_prefetch(&s->half, 1);
-		__builtin_prefetch((const char *)s + sizeof(*s), 1);
-		if (p->tcp_flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST)) {
+		if (p->app_len) { /* views and queues */
+			__builtin_prefetch((const char *)s + sizeof(*s), 1);
+		} else { /* it may well open or close something */
 			__builtin_prefetch(&s->rest, 1);
 			__builtin_prefetch(&s->trouble, 1);
 		}
