@@ -236,7 +236,8 @@ static inline __attribute__((always_inline)) void count_packet(struct fos_worker
 
 /* A segment above the hole joins what is held. Most come behind all of it: then there is nothing
  * to settle. */
-static bool join_held(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, uint64_t now)
+static __attribute__((noinline)) bool join_held(struct fos_worker *w, struct fos_session *s, int side,
+                                                const struct fos_pkt *p, uint64_t now)
 {
 	struct fos__half *h = &s->half[side];
 	struct fos__held *held = s->trouble->held[side];
@@ -266,19 +267,6 @@ static bool join_held(struct fos_worker *w, struct fos_session *s, int side, con
 	return true;
 }
 
-/* A direction above or beside a hole: goes on, or joins what it holds, where nothing comes of it for what either holds. */
-static __attribute__((noinline)) bool take_held(struct fos_worker *w, struct fos_session *s, int side,
-                                                const struct fos_pkt *p, uint64_t now, bool *joined)
-{
-	*joined = false;
-	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
-		return false;
-	if (!(s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side))
-		return true;
-	*joined = join_held(w, s, side, p, now);
-	return false;
-}
-
 /* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. */
 static inline __attribute__((always_inline)) bool take(struct fos_worker *w, struct fos_pkt *p,
                                                        const struct fos__place *at, uint32_t i)
@@ -295,14 +283,10 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 		return false;
 	struct fos__half *h = s->half + (size_t)side, *peer = s->half + ((size_t)side ^ 1);
 
-	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side) || (peer->flags & FOS_HALF_HOLDS))) {
-		bool joined;
-
-		if (!(s->flags & (uint32_t)(FOS_SESSION_PLAIN0 | FOS_SESSION_ABOVE0) << side))
-			return false;
-		if (!take_held(w, s, side, p, now, &joined))
-			return joined;
-	}
+	if (FOS__UNLIKELY(peer->flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
+		return false;
+	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side)))
+		return (s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side) && join_held(w, s, side, p, now);
 	if ((uint32_t)h->next != p->seq)
 		return false;
 	uint64_t next = h->next + len;
@@ -317,6 +301,21 @@ static inline __attribute__((always_inline)) bool take(struct fos_worker *w, str
 	if (len && s->flow->n_queues)
 		push(w, s, side, i, p);
 	return true;
+}
+
+/* May it go the short way of those with which a session begins or ends? */
+static inline bool may_end(const struct fos_session *s, const struct fos_pkt *p)
+{
+	if (!s || (p->tcp_flags & FLAGS) != FOS_TCP_ACK)
+		return true;
+	return (s->flags & FOS_SESSION_HALF_OPEN) || ((s->half[0].flags | s->half[1].flags) & FOS_HALF_FIN);
+}
+
+static inline __attribute__((always_inline)) void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at,
+                                                        uint32_t i, bool crowded)
+{
+	if (crowded || (!take(w, p, at, i) && !(may_end(at->likely, p) && fos__fast_ends(w, p, at))))
+		fos__worker_admit(w, p, at);
 }
 
 /* When much is held: finding a place among it is waiting for memory, so all places are looked for at once. */
@@ -350,8 +349,7 @@ static void place_fetched(struct fos_worker *w, struct fos_batch *b)
 			fos__held_fetched(&f[i]);
 		if (w->clock_ns && w->clock_ns[i] > w->now_ns) /* as late as the packets of all workers say */
 			w->now_ns = w->clock_ns[i];
-		if (crowded || (!take(w, &b->pkt[i], &w->place[i], i) && !fos__fast_ends(w, &b->pkt[i], &w->place[i])))
-			fos__worker_admit(w, &b->pkt[i], &w->place[i]);
+		place(w, &b->pkt[i], &w->place[i], i, crowded);
 	}
 }
 
@@ -391,6 +389,5 @@ void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 	uint32_t i = 0;
 
 	for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
-		if (crowded || (!take(w, p, at, i) && !fos__fast_ends(w, p, at)))
-			fos__worker_admit(w, p, at);
+		place(w, p, at, i, crowded);
 }
