@@ -84,6 +84,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct words *w, const cha
 struct sum {
 	uint64_t total, identical, gapped, conflicted, differ, gap_bytes, needless, udp_differ, unowed;
 	size_t failed, checked, unchecked, missing;
+	bool unasked; /* conflicted ones are of a gate, which the model knows not */
 };
 
 static struct sum sum_up(const struct bench_result *r)
@@ -106,6 +107,7 @@ static struct sum sum_up(const struct bench_result *r)
 		n.identical += run->streams.identical;
 		n.gapped += run->streams.gapped;
 		n.conflicted += run->streams.conflicted;
+		n.unasked |= run->gate.known && !run_intact(run) && run->streams.conflicted;
 		n.differ += run->streams.differ;
 		n.gap_bytes += run->streams.gap_bytes;
 		n.needless += run->streams.needless_gap_bytes;
@@ -177,8 +179,9 @@ static void say_right(struct words *w, const struct sum *n)
 	if (n->conflicted)
 		say(w,
 		    "; %s depend%s on the order of packets in the trace itself (different bytes for one place, or an "
-		    "unclear connection) and %s held against the model",
-		    num(n->conflicted).s, n->conflicted == 1 ? "s" : "", n->conflicted == 1 ? "was" : "were");
+		    "unclear connection) and %s held against the model%s",
+		    num(n->conflicted).s, n->conflicted == 1 ? "s" : "", n->conflicted == 1 ? "was" : "were",
+		    n->unasked ? ", but for those behind a gate, which it does not know" : "");
 	say(w, ".");
 }
 
