@@ -86,6 +86,17 @@ static unsigned where_is(struct program *p, uint32_t value)
 	return where(p, &value, 1);
 }
 
+/* The other way round, for what is near: where A is the value it goes to where come_here() is called. */
+static unsigned unless(struct program *p, uint32_t value)
+{
+	return add(p, BPF_JMP | BPF_JEQ | BPF_K, value);
+}
+
+static void come_here(struct program *p, unsigned jump)
+{
+	p->to[jump].jt = (uint8_t)(p->n - jump - 1);
+}
+
 static void not_here(struct program *p, unsigned jump)
 {
 	p->to[jump].k = p->n - jump - 1;
@@ -286,10 +297,14 @@ static void tunnels(struct program *p)
 {
 	if (!p->outer)
 		return;
+	add(p, BPF_LD | BPF_MEM, PROTOCOL);
+	unsigned tcp = unless(p, IPPROTO_TCP);
+
 	vxlan(p);
 	ip_in_ip(p, IPPROTO_IPIP, ETH_P_IP);
 	ip_in_ip(p, IPPROTO_IPV6, ETH_P_IPV6);
 	gre(p);
+	come_here(p, tcp);
 }
 
 /* --- IP ------------------------------------------------------------------------------------------------------------ */
@@ -363,18 +378,22 @@ static void ip(struct program *p, uint32_t type, void (*parse)(struct program *p
 unsigned fos__deal_program(const struct fos_shard *s, struct sock_filter *to)
 {
 	struct program p = { .to = to, .shard = s, .outer = true };
+	unsigned plain, no_ip;
 
 	add(&p, BPF_LD | BPF_IMM, 0);
 	add(&p, BPF_ST, AT);
 	add(&p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
+	add(&p, BPF_ST, TYPE);
+	plain = unless(&p, ETH_P_IP);
 	for (unsigned i = 0; i < TAGS; i++)
 		skip_tag(&p);
 	add(&p, BPF_ST, TYPE);
 	skip_pppoe(&p);
+	come_here(&p, plain);
 	ip(&p, ETH_P_IP, ip4);
 	ip(&p, ETH_P_IPV6, ip6);
 	/* The kernel wants to see that each word was stored before it is loaded, and takes what stands behind a return to come after it. */
-	unsigned no_ip = add(&p, BPF_JMP | BPF_JA, 0);
+	no_ip = add(&p, BPF_JMP | BPF_JA, 0);
 
 	for (unsigned i = 0; i < p.n_inside; i++)
 		not_here(&p, p.inside[i]);
