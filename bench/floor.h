@@ -78,7 +78,8 @@ static inline uint64_t bench_floor_hash(const struct bench_floor_key *k)
 	return h ^ h >> 32;
 }
 
-static inline void bench_floor_look_up(struct bench_floor *f, const struct bench_floor_key *key, uint64_t hash)
+/* The flow's slot, which is made where there is none; 0 where there are too many. */
+static inline size_t bench_floor_look_up(struct bench_floor *f, const struct bench_floor_key *key, uint64_t hash)
 {
 	size_t mask = f->slots - 1, at = hash & mask;
 
@@ -89,9 +90,10 @@ static inline void bench_floor_look_up(struct bench_floor *f, const struct bench
 		}
 		f->full |= ++f->flows > f->flows_max;
 		if (f->full)
-			break;
+			return 0;
 		f->slot[at] = *key;
 	}
+	return at;
 }
 
 /* The look-ups that wait. */

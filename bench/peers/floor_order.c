@@ -105,24 +105,6 @@ static void hold(struct floor_order *o, struct floor_order_lane *l, const struct
 		give_up(o, l);
 }
 
-/* The slot of the flow, which is made where there is none; the first where there are too many. */
-static size_t slot_of(struct bench_floor *f, const struct bench_floor_key *key)
-{
-	size_t mask = f->slots - 1, at = bench_floor_hash(key) & mask;
-
-	while (f->slot[at].low != key->low || f->slot[at].high != key->high) {
-		if (f->slot[at].low) {
-			at = (at + 1) & mask;
-			continue;
-		}
-		f->full |= ++f->flows > f->flows_max;
-		if (f->full)
-			return 0;
-		f->slot[at] = *key;
-	}
-	return at;
-}
-
 void floor_order_packet(struct floor_order *o, const uint8_t *p, size_t len)
 {
 	size_t payload;
@@ -137,7 +119,7 @@ void floor_order_packet(struct floor_order *o, const uint8_t *p, size_t len)
 	}
 	tcp = p + 14 + (size_t)(p[14] & 15) * 4;
 	struct bench_floor_key key = bench_floor_key_of(p, tcp, &second);
-	struct floor_order_lane *l = &o->lane[2 * slot_of(o->f, &key) + second];
+	struct floor_order_lane *l = &o->lane[2 * bench_floor_look_up(o->f, &key, bench_floor_hash(&key)) + second];
 
 	memcpy(&seq, tcp + 4, 4);
 	seq = be32toh(seq) + ((tcp[13] & SYN) != 0);
