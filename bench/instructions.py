@@ -62,7 +62,11 @@ def functions(path):
                 if not inclusive:
                     cost[at] = cost.get(at, 0) + int(line.split()[1])
                 inclusive = False
-    return {re.sub(r"\.(part|constprop|isra|cold)\.\d+.*|'\d+", "", name): n for name, n in cost.items()}
+    whole = {}
+    for name, n in cost.items():  # parts that the compiler made of one function are one
+        name = re.sub(r"\.(part|constprop|isra|cold)\.\d+.*|'\d+", "", name)
+        whole[name] = whole.get(name, 0) + n
+    return whole
 
 
 def count(name, program):

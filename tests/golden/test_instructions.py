@@ -28,8 +28,10 @@ calls=3 50
 fn=(2)
 50 4000
 * 1000
+fn=(3) inner
+60 30
 
-totals: 5127
+totals: 5157
 """
 
 
@@ -38,7 +40,7 @@ class Gate(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w") as f:
             f.write(CALLGRIND)
             f.flush()
-            self.assertEqual(instructions.functions(f.name), {"outer": 127, "inner": 5000})
+            self.assertEqual(instructions.functions(f.name), {"outer": 127, "inner": 5030})
 
     def hold(self, counted, baselines):
         out = io.StringIO()
