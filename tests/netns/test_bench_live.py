@@ -141,7 +141,7 @@ class Measures(Live):
     def test_impaired(self):
         one = self.bench("--loss", "5%", "--reorder", "10%,delay=2ms", "--seed", "3")
         self.net.serve(self.site)
-        for _ in range(5):
+        for _ in range(25): # some packets have 64 KiB: 5 % must be some
             self.fetch()
         result = self.interrupted(one)
         run = result["runs"][0]
