@@ -47,8 +47,8 @@ struct mb_link {
 	char name[256];
 	unsigned index, worker;
 	struct fos_port *port;
-	char kind[16], how[64]; /* of its port, the last that it had: "afxdp", "native, copying, 1 queue" */
-	bool plain;             /* by AF_PACKET from here on, whatever was asked for */
+	char kind[16], how[64];       /* of its port, the last that it had: "afxdp", "native, copying, 1 queue" */
+	bool plain;                   /* by AF_PACKET from here on, whatever was asked for */
 	unsigned ifindex;             /* 0: not known, or no interface; for messages */
 	uint64_t next_ms, backoff_ms; /* when it is tried or looked at again, on the monotonic clock */
 	struct fos_port_stats before; /* of the ports that it had before */
