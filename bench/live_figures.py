@@ -87,26 +87,41 @@ def draw(lines, folder, endings=(".svg", ".png")):
             yield path
 
 
-def shown(line):
-    """What the table has of a measurement, the more the better or the less."""
-    if line["traffic"] == "ping":
-        return line["latency_us"]["p99"]
-    return line["gbps"]
+def shown(point):
+    """What the table has of a point's measurements: rows of (name, what a line says or None)."""
+    if point["traffic"] == "ping":
+        yield "us p50", lambda line: line["latency_us"]["p50"]
+        yield "us p99", lambda line: line["latency_us"]["p99"]
+        return
+    yield "Gbit/s", lambda line: line["gbps"]
+    if point["traffic"] == "iperf3":
+        yield "CPU ms/Gbit", lambda line: 1000 * line["box_seconds_per_gbit"] if line.get("box_seconds_per_gbit") else None
 
 
-def ratio(lines, point, box, other):
+def ratio(lines, point, box, other, of):
     """Median over rounds of box / other in the same round, or None."""
-    mine = {line["round"]: shown(line) for line in pick(lines, box=box, **point)}
-    theirs = {line["round"]: shown(line) for line in pick(lines, box=other, **point)}
-    both = [mine[number] / theirs[number] for number in mine if theirs.get(number)]
+    mine = {line["round"]: of(line) for line in pick(lines, box=box, **point)}
+    theirs = {line["round"]: of(line) for line in pick(lines, box=other, **point)}
+    both = [mine[number] / theirs[number] for number in mine if mine[number] and theirs.get(number)]
     return statistics.median(both) if both else None
 
 
+def row(lines, point, there, pairs, name, of):
+    yield f"{point['traffic']} {point['size']}, {name}".ljust(26) + f"{'on' if point['offloads'] else 'off':>9}"
+    for box in there:
+        values = [value for value in map(of, pick(lines, box=box, **point)) if value is not None]
+        yield f"{statistics.median(values):>11.2f}" if values else f"{'-':>11}"
+    for box, other in pairs:
+        value = ratio(lines, point, box, other, of)
+        yield f"{value:>16.2f}" if value else f"{'-':>16}"
+
+
 def table(lines):
-    """Lines of text: medians of each point, and how they are to the forwarder's and the bridge's."""
+    """Lines of text: medians of each point, and how they are to the forwarder's and the bridge's. Where others use the machine,
+    too, the box's own processor time says more than what came through: the bridge has none of its own."""
     there = boxes(lines)
     pairs = [(box, other) for box in ("tap", "gate") for other in ("forwarder", "bridge") if box in there and other in there]
-    head = f"{'traffic':22}{'offloads':>9}" + "".join(f"{box:>11}" for box in there)
+    head = f"{'traffic':26}{'offloads':>9}" + "".join(f"{box:>11}" for box in there)
     yield head + "".join(f"{box + '/' + other:>16}" for box, other in pairs)
     points = []
     for line in lines[1:]:
@@ -114,15 +129,8 @@ def table(lines):
         if point not in points:
             points.append(point)
     for point in sorted(points, key=lambda p: (p["traffic"], not p["offloads"], p["size"])):
-        name = f"{point['traffic']} {point['size']}, {'us p99' if point['traffic'] == 'ping' else 'Gbit/s'}"
-        row = f"{name:22}{'on' if point['offloads'] else 'off':>9}"
-        for box in there:
-            values = [shown(line) for line in pick(lines, box=box, **point)]
-            row += f"{statistics.median(values):>11.2f}" if values else f"{'-':>11}"
-        for box, other in pairs:
-            value = ratio(lines, point, box, other)
-            row += f"{value:>16.2f}" if value else f"{'-':>16}"
-        yield row
+        for name, of in shown(point):
+            yield "".join(row(lines, point, there, pairs, name, of))
     failed = [line for line in lines[1:] if "error" in line]
     if failed:
         yield f"{len(failed)} measurements failed, the first: {failed[0]['box']}, {failed[0]['traffic']} {failed[0]['size']}: {failed[0]['error']}"

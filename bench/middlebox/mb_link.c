@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <flowos/afxdp.h>
@@ -28,31 +27,18 @@ static void say(const struct mb_link *l, const char *format, ...)
 		l->say(l->say_arg, text);
 }
 
-static int watch(struct mb_link *l, int op)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = l->fd };
-
-	return l->fd < 0 || epoll_ctl(l->epoll, op, l->fd, &ev) == 0 ? 0 : -errno;
-}
-
-int mb_link_put(struct mb_link *l, struct fos_port *port)
+void mb_link_put(struct mb_link *l, struct fos_port *port)
 {
 	const char *how = fos_afxdp_how(port);
-	int rc;
 
 	snprintf(l->kind, sizeof(l->kind), "%s", port->ops->name);
 	snprintf(l->how, sizeof(l->how), "%s", how ? how : "");
 	l->port = port;
-	l->fd = fos_port_fd(port);
-	rc = watch(l, EPOLL_CTL_ADD);
-	if (rc)
-		return rc;
 	if (l->shared)
 		memset(&l->before, 0, sizeof(l->before)); /* it goes on counting where it was */
 	l->ifindex = l->conf->interfaces ? if_nametoindex(l->name) : 0;
 	l->backoff_ms = MB_BACKOFF_FIRST_MS;
 	l->state = MB_LINK_UP;
-	return 0;
 }
 
 int mb_link_open(struct mb_link *l, char *err, size_t errlen)
@@ -63,14 +49,8 @@ int mb_link_open(struct mb_link *l, char *err, size_t errlen)
 	l->state = MB_LINK_GONE;
 	l->port = NULL;
 	rc = l->opener(l, &port, err, errlen);
-	if (rc)
-		return rc;
-	rc = mb_link_put(l, port);
-	if (rc) {
-		snprintf(err, errlen, "%s: epoll: %s", l->name, strerror(-rc));
-		fos_port_close(port);
-		l->port = NULL;
-	}
+	if (!rc)
+		mb_link_put(l, port);
 	return rc;
 }
 
@@ -92,8 +72,6 @@ void mb_link_take(struct mb_link *l)
 
 	if (!l->port)
 		return;
-	if (l->state == MB_LINK_UP)
-		watch(l, EPOLL_CTL_DEL);
 	fos_port_stats(l->port, &st);
 	add_stats(&l->before, &st);
 	l->port = NULL;
@@ -108,7 +86,11 @@ int mb_link_close(struct mb_link *l)
 	return l->shared ? 0 : fos_port_close(port);
 }
 
-/* Nobody waits for a descriptor that has only bad news: it would be said again and again. */
+int mb_link_fd(const struct mb_link *l)
+{
+	return l->port && l->state == MB_LINK_UP ? fos_port_fd(l->port) : -1;
+}
+
 void mb_link_lost(struct mb_link *l, int error)
 {
 	char other[IF_NAMESIZE];
@@ -122,7 +104,6 @@ void mb_link_lost(struct mb_link *l, int error)
 	l->next_ms = 0;
 	if (error == -ENETDOWN) {
 		say(l, "%s: went down; waiting for it", l->name);
-		watch(l, EPOLL_CTL_DEL);
 		l->state = MB_LINK_DOWN;
 		return;
 	}
@@ -140,7 +121,7 @@ void mb_link_lost(struct mb_link *l, int error)
 
 void mb_link_alive(struct mb_link *l)
 {
-	if (l->state != MB_LINK_DOWN || watch(l, EPOLL_CTL_ADD))
+	if (l->state != MB_LINK_DOWN)
 		return;
 	l->probe = false;
 	l->state = MB_LINK_UP;

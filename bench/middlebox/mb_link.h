@@ -47,9 +47,8 @@ struct mb_link {
 	char name[256];
 	unsigned index, worker;
 	struct fos_port *port;
-	char kind[16], how[64]; /* of its port, the last that it had: "afxdp", "native, copying, 1 queue" */
-	bool plain;             /* by AF_PACKET from here on, whatever was asked for */
-	int fd, epoll;
+	char kind[16], how[64];       /* of its port, the last that it had: "afxdp", "native, copying, 1 queue" */
+	bool plain;                   /* by AF_PACKET from here on, whatever was asked for */
 	unsigned ifindex;             /* 0: not known, or no interface; for messages */
 	uint64_t next_ms, backoff_ms; /* when it is tried or looked at again, on the monotonic clock */
 	struct fos_port_stats before; /* of the ports that it had before */
@@ -61,8 +60,8 @@ struct mb_link {
 	void *say_arg;
 };
 
-/* A shared one gets its port, and gives it back. 0 or a negative errno. */
-int mb_link_put(struct mb_link *l, struct fos_port *port);
+/* A shared one gets its port, and gives it back. */
+void mb_link_put(struct mb_link *l, struct fos_port *port);
 void mb_link_take(struct mb_link *l);
 
 /* Does what was read from `trouble` say that the interface is gone? */
@@ -71,8 +70,8 @@ static inline bool mb_link_troubled(uint64_t said, unsigned index)
 	return said >> index * MB_TROUBLE_BITS & ((UINT64_C(1) << MB_TROUBLE_BITS) - 1);
 }
 
-/* Opens it for the first time: what is wrong then is an error. The names in *l, opener, conf, index, worker, epoll, say are set
- * by the caller. Returns 0 or a negative errno with a line in err. */
+/* Opens it for the first time: what is wrong then is an error. The names in *l, opener, conf, index, worker, say are set by the
+ * caller. Returns 0 or a negative errno with a line in err. */
 int mb_link_open(struct mb_link *l, char *err, size_t errlen);
 int mb_link_close(struct mb_link *l);
 
@@ -86,6 +85,9 @@ static inline bool mb_link_ready(const struct mb_link *l)
 {
 	return l->state == MB_LINK_UP || (l->state == MB_LINK_DOWN && l->probe);
 }
+
+/* What to wait for, or -1. Nobody waits for a descriptor that has only bad news: it would be said again and again. */
+int mb_link_fd(const struct mb_link *l);
 
 /* The port said `error`. Down: it is asked again at times; else it is closed, and opened again at times. */
 void mb_link_lost(struct mb_link *l, int error);

@@ -21,8 +21,7 @@ static void get_port(struct mb_worker *w, void *arg)
 	const struct turn *t = arg;
 	struct mb_link *l = &w->link[t->interface];
 
-	if (mb_link_put(l, fos_afpacket_set_port(t->set, t->interface, w->index)))
-		mb_link_lost(l, -ENODEV);
+	mb_link_put(l, fos_afpacket_set_port(t->set, t->interface, w->index));
 }
 
 /* Some worker said that the interface is gone: so it is, also for one that has not noticed yet. */

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -150,22 +149,27 @@ static void set_timer(struct mb_worker *w, uint64_t ns)
 	w->ticking = !soon;
 }
 
+/* By poll(), which is known to sockets only while it waits: one that is in an epoll set says so of each packet. */
 static void wait_for(struct mb_worker *w, uint64_t ns)
 {
-	struct epoll_event ev[8];
+	struct pollfd p[3 + MB_INTERFACES_MAX] = { { .fd = w->wake, .events = POLLIN },
+		                                   { .fd = w->timer, .events = POLLIN },
+		                                   { .fd = w->news, .events = POLLIN } };
+	int most = w->hand && !mb_hand_asleep(w->hand, w->index) ? 0 : -1;
 	uint64_t read_off;
-	int n, most = w->hand && !mb_hand_asleep(w->hand, w->index) ? 0 : -1;
 
 	set_timer(w, ns);
-	n = epoll_wait(w->epoll, ev, 8, most);
+	for (unsigned i = 0; i < w->links; i++)
+		p[3 + i] = (struct pollfd){ .fd = mb_link_fd(&w->link[i]), .events = POLLIN };
+	poll(p, 3 + w->links, most);
 	if (w->hand)
 		mb_hand_awake(w->hand, w->index);
-	for (int i = 0; i < n; i++)
-		if (ev[i].data.fd == w->wake || ev[i].data.fd == w->timer)
-			(void)!read(ev[i].data.fd, &read_off, sizeof(read_off));
-		else if (ev[i].data.fd == w->news && mb_news_read(w->news))
-			for (unsigned k = 0; k < w->links; k++)
-				mb_link_news(&w->link[k]);
+	for (unsigned i = 0; i < 2; i++)
+		if (p[i].revents)
+			(void)!read(p[i].fd, &read_off, sizeof(read_off));
+	if (p[2].revents && mb_news_read(w->news))
+		for (unsigned i = 0; i < w->links; i++)
+			mb_link_news(&w->link[i]);
 }
 
 static void tick_links(struct mb_worker *w)

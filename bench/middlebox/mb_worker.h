@@ -57,7 +57,7 @@ struct mb_worker {
 	struct mb_hand *hand;                  /* the box's, where there are more workers; NULL: none */
 	struct fos_batch *handed;              /* what others received of this one's sessions */
 	struct fos_batch *batch, *side, *part; /* what came; of one interface; what is left to be sent */
-	int epoll, wake, timer;
+	int wake, timer;
 	int news;           /* of interfaces; negative: none */
 	int ended, trouble; /* eventfds of the box's: the thread is over; a shared link is gone */
 	_Atomic(struct mb_ask *) ask;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -24,32 +23,18 @@ void mb_worker_failed(struct mb_worker *w, int status, const char *text)
 	snprintf(w->err, sizeof(w->err), "%s", text && *text ? text : strerror(-status));
 }
 
-static int watch(struct mb_worker *w, int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	return fd < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
-}
-
 static int make_waiting(struct mb_worker *w)
 {
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (w->epoll < 0 || w->wake < 0 || w->timer < 0)
+	if (w->wake < 0 || w->timer < 0)
 		return -errno;
 	w->batch = calloc(1, sizeof(*w->batch));
 	w->side = calloc(1, sizeof(*w->side));
 	w->part = calloc(1, sizeof(*w->part));
 	w->handed = calloc(1, sizeof(*w->handed));
-	if (!w->handed || !w->batch || !w->side || !w->part)
-		return -ENOMEM;
-	int rc = watch(w, w->wake);
-
 	w->news = w->conf->trace ? -ENOENT : mb_news_open();
-	if (w->news >= 0 && rc == 0)
-		rc = watch(w, w->news);
-	return rc ? rc : watch(w, w->timer);
+	return w->handed && w->batch && w->side && w->part ? 0 : -ENOMEM;
 }
 
 static int open_links(struct mb_worker *w, mb_say *say, void *say_arg, char *err, size_t errlen)
@@ -65,8 +50,6 @@ static int open_links(struct mb_worker *w, mb_say *say, void *say_arg, char *err
 		l->conf = c;
 		l->index = i;
 		l->worker = w->index;
-		l->epoll = w->epoll;
-		l->fd = -1;
 		l->shared = !c->trace && c->workers > 1;
 		l->trouble = w->trouble;
 		l->say = say;
@@ -111,7 +94,7 @@ int mb_worker_make(struct mb_worker *w, const struct mb_conf *c, unsigned index,
 	w->index = index;
 	w->ended = ended;
 	w->trouble = trouble;
-	w->epoll = w->wake = w->timer = w->news = -1;
+	w->wake = w->timer = w->news = -1;
 	rc = make_waiting(w);
 	if (rc) {
 		snprintf(err, errlen, "worker %u: %s", index, strerror(-rc));
@@ -240,8 +223,6 @@ void mb_worker_free(struct mb_worker *w)
 	free(w->side);
 	free(w->part);
 	free(w->handed);
-	if (w->epoll >= 0)
-		close(w->epoll);
 	if (w->wake >= 0)
 		close(w->wake);
 	if (w->timer >= 0)

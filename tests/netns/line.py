@@ -17,7 +17,7 @@ import threading
 import time
 
 SERVER, SERVER6, TUNNEL = "10.77.0.2", "fd77::2", "10.88.0.2"
-SECONDS = 60
+SECONDS = 200
 
 
 def cannot_run():
@@ -161,7 +161,7 @@ def main():
         connections = (listener.accept()[0] for _ in range(streams))
     else:
         streams, megabytes, delay = int(sys.argv[3]), int(sys.argv[4]), 0.0
-        connections = (socket.create_connection((sys.argv[2], 9000), 20) for _ in range(streams))
+        connections = (socket.create_connection((sys.argv[2], 9000), SECONDS) for _ in range(streams))
     threads = []
     for i, connection in enumerate(connections):
         connection.settimeout(SECONDS)

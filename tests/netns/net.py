@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "tests", "golden"), os.path.join(TOP, "bench")]
@@ -74,7 +75,7 @@ class Net(live_net.Lab):
                                f"import socket; socket.create_connection(('{SERVER[0]}', {PORT}), 1)"],
                               capture_output=True, check=False).returncode == 0
 
-    def get(self, path, out, version=4, seconds=60):
+    def get(self, path, out, version=4, seconds=200):
         """curl of a file; returns its status."""
         host = SERVER[0] if version == 4 else f"[{SERVER[1]}]"
         return subprocess.run(["ip", "netns", "exec", self.ns["client"], "curl", "-sf", "-m", str(seconds), "-o", out,
@@ -111,12 +112,43 @@ class Box:
     def cpu_seconds(self):
         return live_net.cpu_seconds(self.process.pid)
 
+    def idle(self, most, seconds=1.0):
+        """Waits until it takes less than this share of a processor, since it may still have had to do. The share."""
+        for _ in range(10):
+            began, before = time.monotonic(), self.cpu_seconds()
+            time.sleep(seconds)
+            share = (self.cpu_seconds() - before) / (time.monotonic() - began)
+            if share < most:
+                break
+        return share
+
     def end(self):
         """SIGTERM; returns its exit status and what it wrote as JSON."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(60)
+        status = self.process.wait(200)
         with open(self.json, encoding="utf-8") as result:
             return status, json.load(result)
+
+
+def packets_in(capture):
+    """How many are in a pcap file that is still being written."""
+    with open(capture, "rb") as stream:
+        data = stream.read()
+    at, count = 24, 0
+    while at + 16 <= len(data):
+        at += 16 + int.from_bytes(data[at + 8:at + 12], "little")
+        count += at <= len(data)
+    return count
+
+
+def beside(box, capture):
+    """Waits until a capture of TCP beside a box, which may be behind, has what the box saw, and nothing more comes."""
+    count, since = -1, time.monotonic()
+    late = since + 100
+    while time.monotonic() < late and (time.monotonic() < since + 1 or count < box.ctl("stats")["engine"]["tcp_packets"]):
+        if packets_in(capture) != count:
+            count, since = packets_in(capture), time.monotonic()
+        time.sleep(0.05)
 
 
 class Both(http.server.ThreadingHTTPServer):

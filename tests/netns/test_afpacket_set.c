@@ -80,7 +80,7 @@ static void session_packet(struct build *b, unsigned i, bool back, bool v6, bool
 static unsigned taken_by(struct fos_afpacket_set *s, uint32_t interface, uint32_t threads)
 {
 	static struct fos_batch b;
-	uint64_t until = netns_now_ns() + 2000000000;
+	uint64_t until = netns_now_ns() + 20000000000;
 	int by = -1;
 
 	while (by < 0 && netns_now_ns() < until)

@@ -199,7 +199,7 @@ class Gate(test_middlebox.Live):
             sessions = box.ctl("sessions", "--flow", "kept")["sessions"]
             self.assertEqual([s["forward"]["waiting"] for s in sessions], [1])
             self.assertGreater(sessions[0]["forward"]["waiting_bytes"], 60)
-            self.assertAlmostEqual(sessions[0]["forward"]["waits_since"], time.time(), delta=20)
+            self.assertAlmostEqual(sessions[0]["forward"]["waits_since"], time.time(), delta=100)
             self.assertIn("waiting", net.common.run("flowos", "ctl", "sessions", "--socket", box.socket).text)
             self.assertEqual(box.ctl("stats")["engine"]["waiting"], 1)
             status, result = box.end()

@@ -275,7 +275,7 @@ address, port, count, seed = sys.argv[1], *map(int, sys.argv[2:])
 rnd = random.Random(seed)
 for i in range(count):
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(5)
+    s.settimeout(60)
     s.connect((address, port + i))
     parts = []
     for size in (100, 4000, 20, 9000, 10, 3000, 1472, 1473):
@@ -307,7 +307,7 @@ import hashlib, random, socket, sys
 address, port, count, seed = sys.argv[1], *map(int, sys.argv[2:])
 rnd = random.Random(seed)
 for i in range(count):
-    s = socket.create_connection((address, port + i), 10)
+    s = socket.create_connection((address, port + i), 60)
     data, back = rnd.randbytes(300000), bytearray()
     source = s.getsockname()[1]
     s.sendall(data)

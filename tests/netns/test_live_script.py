@@ -53,7 +53,8 @@ class Script(common.Case):
                 self.assertGreater(line["busy_seconds_per_gbit"], 0)
             if line["box"] == "tap":
                 self.assertGreater(line["sessions"], 0)
-        self.assertIn(b"tap/forwarder", self.read(self.log))
+        for word in (b"tap/forwarder", b"CPU ms/Gbit", b"us p99"):
+            self.assertIn(word, self.read(self.log))
         if shutil.which("gnuplot"):
             for name in ("throughput", "latency", "cpu"):
                 self.assertGreater(os.path.getsize(self.path(f"out/{name}.svg")), 1000)

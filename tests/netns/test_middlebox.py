@@ -38,14 +38,6 @@ class Live(common.Case):
             with open(os.path.join(self.site, str(size)), "wb") as out:
                 out.write(rnd.randbytes(size))
 
-    def settle(self, path):
-        """Waits until a file has not grown for a second."""
-        size, since = -1, time.monotonic()
-        while time.monotonic() < since + 1:
-            if os.path.getsize(path) != size:
-                size, since = os.path.getsize(path), time.monotonic()
-            time.sleep(0.05)
-
     def fetch(self, version=4, sizes=SIZES):
         """Every file is as it was."""
         for size in sizes:
@@ -87,9 +79,9 @@ class Forwards(Live):
         self.assertEqual(len(sessions), 2 * len(SIZES))
         self.assertEqual({s["to"] for s in sessions}, {f"{net.SERVER[0]}:{net.PORT}", f"[{net.SERVER[1]}]:{net.PORT}"})
         self.assertEqual(len(box.ctl("sessions", "--host", net.CLIENT[1], "--protocol", "tcp")["sessions"]), len(SIZES))
-        self.settle(capture) # it stops where it is, and may be behind
+        net.beside(box, capture)
         tcpdump.send_signal(signal.SIGINT)
-        tcpdump.wait(20)
+        tcpdump.wait(100)
         self.assertRegex(self.read(log.name), rb"\n0 packets dropped by kernel")
         status, result = box.end()
         self.assertEqual(status, 0, box.said())
@@ -112,7 +104,7 @@ class Forwards(Live):
         self.net.serve(self.site)
         self.fetch(4, [1, 1000003])
         for family, address in zip(("AF_INET", "AF_INET6"), net.SERVER): # nobody listens: ICMP comes back and says so
-            ask = (f"import socket\ns = socket.socket(socket.{family}, socket.SOCK_DGRAM)\ns.settimeout(5)\n"
+            ask = (f"import socket\ns = socket.socket(socket.{family}, socket.SOCK_DGRAM)\ns.settimeout(60)\n"
                    f"s.connect(('{address}', 9))\ns.send(b'x')\ntry:\n    s.recv(1)\nexcept ConnectionRefusedError:\n    pass")
             self.net.command("client", sys.executable, "-c", ask)
         status, result = box.end()
@@ -133,7 +125,7 @@ class Forwards(Live):
         self.net.serve(self.site)
         self.fetch(4, [1000])
         eye.send_signal(signal.SIGTERM)
-        self.assertEqual(eye.wait(30), 0)
+        self.assertEqual(eye.wait(100), 0)
         eye.stderr.close()
         result = json.loads(self.read(seen))
         self.assertEqual(result["forwarded"], 0)
@@ -237,12 +229,16 @@ class Impaired(Live):
         self.assertGreater(time.monotonic() - begin, 0.008) # four ways at 2 ms
         self.fetch(4, [65536, 1000003])
         self.fetch(6, [1000003])
+        sizes, words = [1, 65536, 1000003, 1000003], ("lost", "selected", "delayed")
+        while len(sizes) < 100 and min(box.ctl("stats")["impaired"][word] for word in words) == 0: # few packets, some of 64 KiB
+            self.fetch(4, [65536])
+            sizes.append(65536)
         status, result = box.end()
         self.assertEqual(status, 0, box.said())
-        for word in ("lost", "selected", "delayed"):
+        for word in words:
             self.assertGreater(result["impaired"][word], 0, word)
         self.assertEqual(result["engine"]["gaps"], 0)
-        want = [self.read(os.path.join(self.site, str(size))) for size in (1, 65536, 1000003, 1000003)]
+        want = [self.read(os.path.join(self.site, str(size))) for size in sorted(sizes)]
         self.assertEqual(self.bodies(self.path("dump")), want)
 
     def test_changed_while_it_runs(self):
@@ -311,7 +307,7 @@ class Service(Live):
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind(self.path("notify"))
-        manager.settimeout(20)
+        manager.settimeout(100)
         conf = self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\n')
         box = net.Box(self.net, self.folder, "-c", conf, NOTIFY_SOCKET=self.path("notify"))
         self.assertEqual(manager.recv(1000), b"READY=1\nSTATUS=forwarding between left and right")
@@ -338,7 +334,7 @@ class Service(Live):
         self.assertEqual(held["engine"]["packets"], 0)
         begin = time.monotonic()
         status, result = box.end()
-        self.assertLess(time.monotonic() - begin, 10)
+        self.assertLess(time.monotonic() - begin, 25) # and not when it is due
         self.assertEqual(status, 0)
         self.assertGreater(result["forwarded"], 0)
         self.assertEqual(result["forwarded"], sum(port["rx_packets"] for port in result["ports"]))
@@ -387,12 +383,10 @@ class Workers(Live):
         self.assertEqual(sum(found.values()), 70)
         self.net.ip("box", "link", "del", "left")
         self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
-        before = box.cpu_seconds()
-        time.sleep(1)
-        self.assertLess(box.cpu_seconds() - before, 0.3)
+        self.assertLess(box.idle(0.3), 0.3)
         self.net.join("client", "left", 0)
         self.assertTrue(net.until(lambda: "left: is there again" in box.said()), box.said())
-        self.assertTrue(net.until(lambda: self.net.get("1", self.path("got"), seconds=1) == 0, 30), box.said())
+        self.assertTrue(net.until(lambda: self.net.get("1", self.path("got"), seconds=5) == 0), box.said())
         for _ in range(5):
             self.fetch(4, SIZES[:7])
         self.assertGreaterEqual(sum(self.sessions(box).values()), 105)
@@ -483,23 +477,17 @@ class Privileges(Live):
 
 class Interfaces(Live):
     def works(self):
-        return net.until(lambda: self.net.get("1000", self.path("got"), seconds=1) == 0, 30)
-
-    def idle(self, box, seconds=1.0):
-        """CPU time that it takes while there is nothing to do."""
-        before = box.cpu_seconds()
-        time.sleep(seconds)
-        return (box.cpu_seconds() - before) / seconds
+        return net.until(lambda: self.net.get("1000", self.path("got"), seconds=5) == 0)
 
     def test_come_and_go(self):
         box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", "count")
         self.net.serve(self.site)
         self.assertTrue(self.works())
-        busy = {"up": self.idle(box)}
+        busy = {"up": box.idle(0.2)}
         self.net.ip("box", "link", "set", "right", "down")
         self.assertTrue(net.until(lambda: "right: went down" in box.said()), box.said())
         self.assertEqual([port["state"] for port in box.ctl("stats")["ports"]], ["up", "down"])
-        busy["down"] = self.idle(box)
+        busy["down"] = box.idle(0.2)
         self.net.ip("box", "link", "set", "right", "up")
         self.assertTrue(net.until(lambda: "right: is up again" in box.said()), box.said())
         self.assertTrue(self.works(), "after it was down")
@@ -508,14 +496,14 @@ class Interfaces(Live):
         self.net.ip("box", "link", "set", "other", "up")
         self.assertTrue(net.until(lambda: "waiting for something of that name" in box.said() or "left: is gone" in box.said()),
                         box.said())
-        busy["renamed"] = self.idle(box)
+        busy["renamed"] = box.idle(0.2)
         self.net.ip("box", "link", "set", "other", "down")
         self.net.ip("box", "link", "set", "other", "name", "left")
         self.net.ip("box", "link", "set", "left", "up")
         self.assertTrue(self.works(), "after it was renamed: " + box.said())
         self.net.ip("box", "link", "del", "left")
         self.assertTrue(net.until(lambda: box.ctl("stats")["ports"][0]["state"] == "gone"), box.said())
-        busy["deleted"] = self.idle(box)
+        busy["deleted"] = box.idle(0.2)
         self.net.join("client", "left", 0)
         self.assertTrue(self.works(), "after it was made again: " + box.said())
         status, result = box.end()
