@@ -114,11 +114,12 @@ void fos__pool_free(struct fos__pool *p)
 	}
 }
 
-/* It is taken next, and to find out which one comes after it has to be read. */
+/* It is taken next, and to find out which one comes after it has to be read. (May be NULL, to which nothing may be added as
+ * long as it is a pointer.) */
 static FOS__FETCHES void fetch_next(const struct fos__pool *p, const void *e)
 {
 	for (uint32_t at = 0; at < p->size && at < NEAR; at += 64)
-		__builtin_prefetch((const char *)e + at, 1);
+		__builtin_prefetch((const void *)((uintptr_t)e + at), 1);
 }
 
 void *fos__pool_take(struct fos__pool *p)
