@@ -105,8 +105,8 @@ static void push_span(struct fos_worker *w, struct fos__queue *q, const struct f
 	append(q, sp, flags);
 }
 
-/* What was held: the span lasts longer than the batch, and has the reference. */
-static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__origin *o, const uint8_t *data,
+/* What was held: the span lasts longer than the batch, and has the reference. False: no memory, and the reference is gone. */
+static bool push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__origin *o, const uint8_t *data,
                       uint32_t len, uint32_t flags)
 {
 	struct fos_span *sp = fos__span_new(&w->store, o, data, len);
@@ -119,11 +119,12 @@ static void push_kept(struct fos_worker *w, struct fos__queue *q, struct fos__or
 		w->st.no_memory++;
 		w->batch_err = -ENOMEM;
 		add_gap(w, q, len, FOS_GAP_CAP);
-		return;
+		return false;
 	}
 	fos__span_fetch(data, len);
 	append(q, sp, flags | FOS_SPAN_OWN);
 	q->in->own = true;
+	return true;
 }
 
 bool fos__queue_push_run(struct fos_worker *w, struct fos_session *s, int side, const struct fos__piece *x, unsigned n)
@@ -210,6 +211,8 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 	const uint8_t *start[FOS_LEVELS_MAX];
 	uint64_t failed = w->st.no_memory;
 	bool others = f->n_queues > 1 || (f->n_queues == 1 && f->level[f->queue_level[0]].kind != FOS_LEVEL_APP);
+	struct fos__origin *of_others = others ? origin : NULL; /* their spans point into its packet */
+	bool kept = true;
 
 	if (f->n_queues == 0) {
 		if (origin)
@@ -218,6 +221,8 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 	}
 	if (others)
 		level_starts(w, s, side, p, app_offset(s, side, len), start);
+	if (of_others)
+		of_others->refs++;
 	for (unsigned i = 0; i < f->n_queues; i++) {
 		const struct fos__level *l = &f->level[f->queue_level[i]];
 		struct fos__queue *q = fos__queue_of(s, side, i);
@@ -225,17 +230,22 @@ void fos__queue_push(struct fos_worker *w, struct fos_session *s, int side, cons
 		if (l->kind != FOS_LEVEL_APP) {
 			push_level(w, q, l, p, data, len, first, start[f->queue_level[i]]);
 		} else if (origin) {
-			push_kept(w, q, origin, data, len, first ? FOS_SPAN_PKT : 0);
+			kept = push_kept(w, q, origin, data, len, first ? FOS_SPAN_PKT : 0);
 			origin = NULL;
 		} else {
 			push_span(w, q, p, data, len, first ? FOS_SPAN_PKT : 0);
 		}
 	}
-	if (origin) /* only levels below are read: their spans point into its packet */
-		push_kept(w, fos__queue_of(s, side, 0), origin, data, 0, 0);
+	if (origin) /* only other levels are read */
+		kept = push_kept(w, fos__queue_of(s, side, 0), origin, data, 0, 0);
 	if (f->gate_off && w->st.no_memory != failed && s->key.proto == IPPROTO_TCP)
 		fos__release_shut(w, s, side, s->half[side].next - len);
 	fos__worker_touch(w, s, side);
+	if (!of_others)
+		return;
+	if (!kept) /* now, as its packet does not last until the batch's end */
+		fos__worker_show(w, s, side);
+	fos__origin_put(of_others);
 }
 
 void fos__queue_push_bare(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p)

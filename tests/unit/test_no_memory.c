@@ -3,6 +3,7 @@
  * test_no_memory.c: while the pools of a worker (store.h) have only a few elements left and no chunk can be mapped, packets lose
  * what there is no room for, and nothing else goes wrong: what modules see is what was sent there, and all is given back.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,35 @@ static const struct fos_module checker = { .abi = FOS_MODULE_ABI,
 	                                   .stream_data = check_data,
 	                                   .stream_close = check_close };
 
+/* Of packets, with their headers. */
+static void below_data(void *self, struct fos_stream *s)
+{
+	struct fos_sp p = fos_stream_head(s), tail = fos_stream_tail(s);
+	const uint8_t *run;
+	uint32_t seq;
+	size_t n;
+
+	(void)self;
+	while ((run = fos_sp_run(&p, &tail, &n))) {
+		const struct fos_pkt *pkt = fos_sp_pkt(&p);
+
+		assert_non_null(pkt);
+		assert_int_equal(n, 20 + pkt->app_len);
+		memcpy(&seq, run + 4, sizeof(seq));
+		assert_int_equal(ntohl(seq), pkt->seq);
+		for (uint32_t i = 0; i < pkt->app_len; i++)
+			assert_int_equal(run[20 + i], sent_at(pkt->seq + i));
+		assert_int_equal(fos_sp_advance(&p, (int64_t)n), 0);
+	}
+	fos_release_all(s);
+}
+
+static const struct fos_module below = { .abi = FOS_MODULE_ABI,
+	                                 .size = sizeof(struct fos_module),
+	                                 .name = "below",
+	                                 .open = check_open,
+	                                 .stream_data = below_data };
+
 /* ---- traffic -------------------------------------------------------------------------------------------------------- */
 
 static void say(struct er_trace *t, int who, int dir, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
@@ -185,12 +215,17 @@ static void run(struct hoard h[POOLS], const struct er_trace *t, uint64_t *rnd)
 		                         .overlap = (enum fos_overlap)er_draw(rnd, FOS_OVERLAPS),
 		                         .cap_total_bytes = er_draw(rnd, 2) ? 0 : 4000 };
 	static struct fos_batch b;
-	struct fos_worker *w = er_worker(&cfg, "app");
+	bool levels = er_draw(rnd, 2), below_first = er_draw(rnd, 2);
+	struct fos_worker *w = er_worker(&cfg, levels ? "tcp:app" : "app");
 	size_t batch = 1 + er_draw(rnd, FOS_BATCH_MAX), many = er_draw(rnd, 12);
 	bool stable = er_draw(rnd, 2);
 
+	if (levels && below_first)
+		er_module(w, 0, &below, "tcp");
 	for (unsigned i = 0, n = 1 + (unsigned)er_draw(rnd, 2); i < n; i++)
 		er_module(w, i, &checker, NULL);
+	if (levels && !below_first)
+		er_module(w, (unsigned)er_draw(rnd, 2), &below, "tcp");
 	for (size_t from = 0; from < t->n; from += b.n) {
 		for (b.n = 0; b.n < batch && from + b.n < t->n; b.n++) {
 			b.pkt[b.n].f = t->frame[from + b.n].f;
