@@ -261,6 +261,13 @@ class Impaired(Live):
         self.path("box.conf", "ports = { interfaces = 5; };\n")
         box.process.send_signal(signal.SIGHUP)
         self.assertTrue(net.until(lambda: "nothing is changed" in box.said()), box.said())
+        for wrong in 'filter = "tcp porrt 80"', 'levels = "ip:nothing"':
+            said = len(box.said())
+            self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\nimpair = { loss = "100%"; };\n'
+                      f'flows = ( {{ name = "f";\n{wrong}; }} );\n')
+            box.process.send_signal(signal.SIGHUP)
+            self.assertTrue(net.until(lambda: len(box.said()) > said), wrong)
+            self.assertRegex(box.said()[said:], r"^flowos run: .*box\.conf:4: flows\[0\].*; nothing is changed\n$")
         box.process.send_signal(signal.SIGUSR1)
         self.fetch(4, [1])
         status, result = box.end()
