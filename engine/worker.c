@@ -243,12 +243,44 @@ static void look_at_due(struct fos_worker *w)
 	}
 }
 
+/* Payload bytes of each datagram in a UDP packet: all of them, but in a super-packet, which is many of one size. What is joined in
+ * a tunnel that is not looked into is none of this packet's. */
+static uint32_t datagram_len(const struct fos_pkt *p)
+{
+	const struct fos_frame *f = &p->f;
+
+	if (f->gso_type != FOS_GSO_UDP_L4 || !f->gso_size || f->gso_size >= p->app_len || p->buf)
+		return p->app_len;
+	if ((f->flags & FOS_FRAME_CSUM_PARTIAL) && p->ip + p->l4 != f->data + f->csum_start)
+		return p->app_len;
+	return f->gso_size;
+}
+
 static void count_payload(struct fos_worker *w, const struct fos_pkt *p)
 {
 	w->st.payload_bytes += p->app_len;
 	if (p->verdict == FOS_PKT_UDP) {
-		w->st.datagrams++;
+		uint32_t len = datagram_len(p);
+
+		w->st.datagrams += len == p->app_len ? 1 : (p->app_len + len - 1) / len;
 		w->st.datagram_bytes += p->app_len;
+	}
+}
+
+static void show_datagrams(const struct fos__inst *i, struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	uint32_t len = datagram_len(p);
+	struct fos_pkt one;
+
+	if (len == p->app_len) {
+		i->module->datagram(i->self, s, p, side);
+		return;
+	}
+	one = *p;
+	for (uint32_t at = 0; at < p->app_len; at += len) {
+		one.app = p->app + at;
+		one.app_len = one.app_wire_len = p->app_len - at < len ? p->app_len - at : len;
+		i->module->datagram(i->self, s, &one, side);
 	}
 }
 
@@ -262,7 +294,7 @@ static void show_packet(struct fos_session *s, const struct fos_pkt *p, int side
 		if (m->packet)
 			m->packet(f->inst[i].self, s, p, side);
 		if (m->datagram && p->verdict == FOS_PKT_UDP)
-			m->datagram(f->inst[i].self, s, p, side);
+			show_datagrams(&f->inst[i], s, p, side);
 	}
 }
 

@@ -80,14 +80,25 @@ static void read_aux(struct msghdr *m, struct fos__taken *t)
 
 uint32_t fos__big_take(struct fos__big *g, int fd, bool vnet, uint32_t n, struct fos__taken *to)
 {
-	int got;
+	uint32_t got = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		g->msg[i].msg_hdr.msg_controllen = sizeof g->control[i];
 		g->msg[i].msg_hdr.msg_flags = 0;
 	}
-	got = recvmmsg(fd, g->msg, n, MSG_DONTWAIT | MSG_TRUNC, NULL);
-	for (int i = 0; i < got; i++) {
+	/* A call may fail for what befell the interface, which has no part in what waits: it is asked again, as slots and queue
+	 * would be out of step for ever otherwise. */
+	for (int tries = 0; got < n && tries < 4;) {
+		int more = recvmmsg(fd, g->msg + got, n - got, MSG_DONTWAIT | MSG_TRUNC, NULL);
+
+		if (more > 0)
+			got += (uint32_t)more;
+		else if (errno == EAGAIN)
+			break;
+		else
+			tries++;
+	}
+	for (uint32_t i = 0; i < got; i++) {
 		struct fos__taken *t = &to[i];
 		uint32_t room = (uint32_t)g->iov[i][1].iov_len;
 
@@ -98,5 +109,5 @@ uint32_t fos__big_take(struct fos__big *g, int fd, bool vnet, uint32_t n, struct
 		t->snaplen = t->len < room ? t->len : room;
 		read_aux(&g->msg[i].msg_hdr, t);
 	}
-	return got < 0 ? 0 : (uint32_t)got;
+	return got;
 }

@@ -40,9 +40,9 @@ static int port_of(const struct mb_conf *c, const struct mb_flow *f)
 	return -1;
 }
 
-static int add_flow(struct fos_worker *w, const struct mb_conf *c, const struct mb_flow *f, char *err, size_t errlen)
+/* The flow without its pipeline. Returns its number. */
+static int define(struct fos_worker *w, const struct mb_conf *c, const struct mb_flow *f, char *err, size_t errlen)
 {
-	const struct mb_pipeline *p = f->pipeline >= 0 ? &c->pipeline[f->pipeline] : NULL;
 	const char *levels = f->levels ? f->levels : "ip:tcp:udp:app:http";
 	char why[512] = "";
 	int flow = fos_worker_add_flow(w, f->name, f->filter, levels, why, sizeof(why));
@@ -50,6 +50,15 @@ static int add_flow(struct fos_worker *w, const struct mb_conf *c, const struct 
 	if (flow < 0) /* what it is about stands in the message */
 		snprintf(err, errlen, "%s%s",
 		         mb_conf_where(c, f->filter && strstr(why, f->filter) ? f->filter : f->levels), why);
+	return flow;
+}
+
+static int add_flow(struct fos_worker *w, const struct mb_conf *c, const struct mb_flow *f, char *err, size_t errlen)
+{
+	const struct mb_pipeline *p = f->pipeline >= 0 ? &c->pipeline[f->pipeline] : NULL;
+	char why[512] = "";
+	int flow = define(w, c, f, err, errlen);
+
 	if (flow >= 0 && f->interface && fos_worker_flow_port(w, flow, port_of(c, f)) < 0)
 		return -EINVAL;
 	if (flow >= 0 && fos_worker_flow_release(w, flow, mb_conf_flow_release(c, f)) < 0)
@@ -89,4 +98,35 @@ int mb_engine_make(const struct mb_conf *c, mb_leave *leave, void *arg, struct f
 		*out = NULL;
 	}
 	return rc;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* One that runs was taken, by whoever could look names up in its filter. */
+static bool runs(const struct mb_conf *c, const struct mb_flow *f)
+{
+	for (unsigned i = 0; i < c->flows; i++)
+		if (same(c->flow[i].filter, f->filter) && same(c->flow[i].levels, f->levels))
+			return true;
+	return false;
+}
+
+int mb_engine_check(const struct mb_conf *c, const struct mb_conf *running, char *err, size_t errlen)
+{
+	struct fos_worker_config cfg = { .max_sessions = 1 };
+	struct fos_worker *w;
+	int rc = fos_worker_create(&cfg, &w);
+
+	if (rc) {
+		snprintf(err, errlen, "engine: %s", strerror(-rc));
+		return rc;
+	}
+	for (unsigned i = 0; rc >= 0 && i < c->flows; i++)
+		if (!runs(running, &c->flow[i]))
+			rc = define(w, c, &c->flow[i], err, errlen);
+	fos_worker_destroy(w);
+	return rc < 0 ? rc : 0;
 }

@@ -20,4 +20,8 @@ typedef void mb_leave(void *arg, const struct fos_batch *b);
 int mb_engine_make(const struct mb_conf *c, mb_leave *leave, void *arg, struct fos_worker **out, char *err,
                    size_t errlen);
 
+/* Would the engine take the flows that do not run already, their filters and levels? Modules are not looked at. Returns 0 or a
+ * negative errno with a line in err. */
+int mb_engine_check(const struct mb_conf *c, const struct mb_conf *running, char *err, size_t errlen);
+
 #endif

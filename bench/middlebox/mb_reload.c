@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mb_engine.h"
 #include "mb_notify.h"
 
 struct changes {
@@ -126,7 +127,8 @@ void mb_reload(struct mb_conf *c, struct mb_box *b, struct mb_server *s, int arg
 		say("there is no file to read again");
 	} else {
 		mb_conf_init(now);
-		if (mb_run_opts_again(now, argc, argv, err, sizeof(err)) >= 0) {
+		if (mb_run_opts_again(now, argc, argv, err, sizeof(err)) >= 0 ||
+		    mb_engine_check(now, c, err, sizeof(err))) {
 			say("%s; nothing is changed", err);
 		} else {
 			struct mb_patience was = patience_of(c);

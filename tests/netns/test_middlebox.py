@@ -261,6 +261,13 @@ class Impaired(Live):
         self.path("box.conf", "ports = { interfaces = 5; };\n")
         box.process.send_signal(signal.SIGHUP)
         self.assertTrue(net.until(lambda: "nothing is changed" in box.said()), box.said())
+        for wrong in 'filter = "tcp porrt 80"', 'levels = "ip:nothing"':
+            said = len(box.said())
+            self.path("box.conf", 'ports = { interfaces = [ "left", "right" ]; };\nimpair = { loss = "100%"; };\n'
+                      f'flows = ( {{ name = "f";\n{wrong}; }} );\n')
+            box.process.send_signal(signal.SIGHUP)
+            self.assertTrue(net.until(lambda: len(box.said()) > said), wrong)
+            self.assertRegex(box.said()[said:], r"^flowos run: .*box\.conf:4: flows\[0\].*; nothing is changed\n$")
         box.process.send_signal(signal.SIGUSR1)
         self.fetch(4, [1])
         status, result = box.end()
@@ -510,6 +517,25 @@ class Interfaces(Live):
         self.assertEqual(status, 0, box.said())
         self.assertGreaterEqual(result["ports"][0]["losses"], 2)
         self.assertLess(max(busy.values()), 0.2, f"busy: {busy}")
+
+    def test_down_under_load(self):
+        """Super-packets that wait when an interface goes down are not left in the kernel's queue: afterwards files arrive, and
+        nothing keeps the box busy."""
+        box = net.Box(self.net, self.folder, "-i", "left,right", "--stage", "count")
+        self.net.serve(self.site)
+        for _ in range(6):
+            pull = self.net.start("client", "curl", "-s", "-m", "20", "--limit-rate", "300M",
+                                  *[f"http://{net.SERVER[0]}:{net.PORT}/{max(SIZES)}"] * 8, stdout=subprocess.DEVNULL)
+            time.sleep(0.1)
+            self.net.ip("box", "link", "set", "right", "down")
+            time.sleep(0.3)
+            self.net.ip("box", "link", "set", "right", "up")
+            pull.wait(30)
+            before = box.cpu_seconds()
+            time.sleep(0.5)
+            self.assertLess(box.cpu_seconds() - before, 0.2)
+        self.fetch(4, [max(SIZES)])
+        self.assertEqual(box.end()[0], 0)
 
     def test_not_there(self):
         self.refused("flowos", "run", "-i", "lo,nosuch0", "--control", "none", says="nosuch0")

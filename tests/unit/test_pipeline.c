@@ -442,8 +442,8 @@ static void grams_datagram(void *self, struct fos_session *s, const struct fos_p
 {
 	(void)self;
 	assert_int_equal(dir, 0);
-	assert_int_equal(p->app_len, 3);
-	assert_memory_equal(p->app, "abc", 3);
+	assert_in_range(p->app_len, 2, 3); /* the last of a super-packet may be shorter */
+	assert_memory_equal(p->app, "abc", p->app_len);
 	assert_int_equal(fos_session_id(s), 1);
 	datagrams++;
 }
@@ -478,6 +478,38 @@ static void test_datagrams(void **state)
 	assert_int_equal(datagrams, 5);
 	assert_string_equal(shy[0].log, "(abcabc|abcabc|abc|");
 	assert_string_equal(shy[2].log, "(abcabc|abcabc|abc|");
+	end(w, &t);
+}
+
+/* A super-packet of UDP is many datagrams; one that only lies around another's in a tunnel is one. */
+static void test_joined_datagrams(void **state)
+{
+	struct fos_worker *w = pipeline(NULL, NULL, "a");
+	struct er_trace t = { 0 };
+	struct fos_worker_stats st;
+
+	(void)state;
+	datagrams = 0;
+	er_module(w, 0, &grams, NULL);
+	er_add(&t, &(struct er_spec){ .udp = true, .data = "abcabcab", .len = 8 });
+	er_add(&t, &(struct er_spec){ .udp = true, .data = "abcabc", .len = 6 });
+	er_add(&t, &(struct er_spec){ .udp = true, .data = "abc", .len = 3 });
+	for (size_t i = 0; i < t.n; i++) {
+		struct fos_frame *f = &t.frame[i].f;
+
+		f->gso_type = FOS_GSO_UDP_L4;
+		f->gso_size = 3;
+		f->csum_start = (uint16_t)(t.frame[i].headers - 8);
+		f->csum_offset = 6;
+		f->flags |= FOS_FRAME_CSUM_OK | FOS_FRAME_CSUM_PARTIAL;
+	}
+	t.frame[2].f.gso_size = 1;
+	t.frame[2].f.csum_start += 8; /* of what is within */
+	er_feed(w, &t, 1, ER_UNSTABLE);
+	assert_int_equal(datagrams, 3 + 2 + 1);
+	fos_worker_stats(w, &st);
+	assert_int_equal(st.datagrams, 3 + 2 + 1);
+	assert_int_equal(st.datagram_bytes, 8 + 6 + 3);
 	end(w, &t);
 }
 
@@ -543,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_retained_cap_in_stages),
 		cmocka_unit_test(test_opened_with_its_own_bytes),
 		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_joined_datagrams),
 		cmocka_unit_test(test_no_modules),
 	};
 

@@ -87,8 +87,9 @@ struct fos_module {
 	 * already. Bytes that lose to others which are still held are counted (fos_session_conflicts), not shown. Level
 	 * `app` only. */
 	void (*stream_late)(void *self, struct fos_stream *s, int64_t off, const uint8_t *data, uint32_t len);
-	/* A UDP datagram, whole, as it arrives (p->app, p->app_len). A module that sets this gets no streams of UDP
-	 * sessions; one that leaves it NULL gets them as streams, datagram behind datagram in order of arrival. */
+	/* A UDP datagram, whole, as it arrives (p->app, p->app_len; of a super-packet each by itself). A module that sets this
+	 * gets no streams of UDP sessions; one that leaves it NULL gets them as streams, datagram behind datagram in order of
+	 * arrival. */
 	void (*datagram)(void *self, struct fos_session *s, const struct fos_pkt *p, int dir);
 
 	/* Every session's end, after its streams were closed. */
