@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -88,6 +89,16 @@ void netns_cable(const char *one, const char *other, bool offloads)
 		          other);
 }
 
+/* An interface whose other end was down sends again some time after that is up: until then packets vanish without a word. */
+static void wait_until_it_sends(int fd, const char *name)
+{
+	struct ifreq r = { 0 };
+
+	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
+	for (int i = 0; i < 5000 && ioctl(fd, SIOCGIFFLAGS, &r) == 0 && !(r.ifr_flags & IFF_RUNNING); i++)
+		usleep(1000);
+}
+
 int netns_socket(const char *name, bool vnet)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(name) };
@@ -98,6 +109,7 @@ int netns_socket(const char *name, bool vnet)
 	if (vnet)
 		assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof yes), 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof to), 0);
+	wait_until_it_sends(fd, name);
 	return fd;
 }
 

@@ -26,7 +26,7 @@ bool netns_try(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * and partial checksums. */
 void netns_cable(const char *one, const char *other, bool offloads);
 
-/* A raw socket that sends through an interface; with `vnet`, offload state as netns_send_frame() gives it. */
+/* A raw socket that sends through an interface, made when that sends (or 5 s later); with `vnet`, offload state as netns_send_frame() gives it. */
 int netns_socket(const char *name, bool vnet);
 void netns_send(int fd, const void *bytes, uint32_t len);
 void netns_send_frame(int fd, const struct fos_frame *f); /* by a socket with vnet */
