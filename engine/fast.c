@@ -132,7 +132,7 @@ struct fos_session *fos__place_session(const struct fos_worker *w, const struct 
 }
 
 /* The newest use that stands first under the packet's hash, most likely its own. */
-static FOS__FETCHES void look_up(struct fos_worker *w, const struct fos_batch *b)
+static void look_up(struct fos_worker *w, const struct fos_batch *b)
 {
 	struct fos__place *at = w->place;
 

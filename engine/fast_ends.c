@@ -10,6 +10,7 @@
 
 #include "bug.h"
 #include "queue.h"
+#include "tcp.h"
 
 enum {
 	WHAT = FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK,
@@ -51,16 +52,6 @@ static void start(struct fos_session *s, int side, uint32_t isn)
 	h->flags |= OPENED;
 }
 
-static void acknowledge(struct fos__half *h, uint32_t ack)
-{
-	uint64_t pos = fos_seq_near(h->next, ack), was = (h->flags & FOS_HALF_ACKED) ? h->ack : 0;
-
-	if (pos > h->high + FOS_WINDOW || pos <= was)
-		return;
-	h->ack = pos;
-	h->flags |= FOS_HALF_ACKED;
-}
-
 static bool take_syn(struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at, uint64_t now)
 {
 	uint64_t was = w->now_ns;
@@ -86,6 +77,7 @@ static bool take_syn_ack(struct fos_worker *w, struct fos_session *s, int side, 
 {
 	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
 	struct fos__half_rest *rest = &s->rest[side];
+	uint64_t was;
 
 	if (h->flags || peer->flags != OPENED || p->app_len || p->ack != s->rest[!side].isn + 1)
 		return false;
@@ -95,7 +87,7 @@ static bool take_syn_ack(struct fos_worker *w, struct fos_session *s, int side, 
 	h->flags |= FOS_HALF_ACKS;
 	rest->ack_least = s->rest[!side].hint = p->ack;
 	peer->flags |= FOS_HALF_HINT;
-	acknowledge(peer, p->ack);
+	fos__tcp_note_ack(peer, p->ack, &was);
 	settle(w, s, p);
 	return true;
 }
@@ -116,7 +108,7 @@ static bool take_ack(struct fos_worker *w, struct fos_session *s, int side, cons
 	struct fos__half *h = s->half + (size_t)side, *peer = s->half + ((size_t)side ^ 1);
 	struct fos__half_rest *rest = &s->rest[side];
 	uint32_t fin = h->flags & FOS_HALF_FIN;
-	uint64_t pos = h->next + (fin ? 1 : 0);
+	uint64_t was, pos = h->next + (fin ? 1 : 0);
 
 	if ((h->flags & peer->flags & RUNS) != RUNS || (uint32_t)pos != p->seq || pos < rest->low)
 		return false;
@@ -127,7 +119,7 @@ static bool take_ack(struct fos_worker *w, struct fos_session *s, int side, cons
 	count_packet(w, s, side, p);
 	h->flags |= FOS_HALF_ANY | FOS_HALF_ACKS;
 	pos += p->app_len;
-	acknowledge(peer, p->ack);
+	fos__tcp_note_ack(peer, p->ack, &was);
 	if (p->tcp_flags & FOS_TCP_FIN) {
 		rest->fin = pos;
 		h->flags |= FOS_HALF_FIN;

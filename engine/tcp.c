@@ -453,14 +453,9 @@ static void acknowledge(struct fos_worker *w, struct fos_session *s, int side, u
 		h->flags |= FOS_HALF_ACKED;
 		return;
 	}
-	uint64_t pos = fos_seq_near(h->next, ack);
-	uint64_t was = (h->flags & FOS_HALF_ACKED) ? h->ack : 0;
+	uint64_t was, pos = fos__tcp_note_ack(h, ack, &was);
 
-	if (pos > h->high + FOS_WINDOW || pos <= was)
-		return;
-	h->ack = pos;
-	h->flags |= FOS_HALF_ACKED;
-	if (h->flags & FOS_HALF_HOLDS)
+	if (pos && (h->flags & FOS_HALF_HOLDS))
 		fos__held_stamp(fos__held_of(s, side), was, pos, h->pkts, w->now_ns);
 }
 

@@ -80,6 +80,19 @@ static inline bool fos__tcp_is_all(const struct fos_session *s, int side)
 	return s->flow->n_queues == 0 || !fos__queue_of(s, side, 0)->in;
 }
 
+/* Where the greatest acknowledgement of a direction that was seen is moved on to; 0: it is not. *was: where it was, or 0. */
+static inline uint64_t fos__tcp_note_ack(struct fos__half *h, uint32_t ack, uint64_t *was)
+{
+	uint64_t pos = fos_seq_near(h->next, ack);
+
+	*was = (h->flags & FOS_HALF_ACKED) ? h->ack : 0;
+	if (pos > h->high + FOS_WINDOW || pos <= *was)
+		return 0;
+	h->ack = pos;
+	h->flags |= FOS_HALF_ACKED;
+	return pos;
+}
+
 /* Without memory for it the FIN before is forgotten: it counts only when the greatest one moves to another use. */
 static inline void fos__tcp_note_fin(struct fos_worker *w, struct fos_session *s, int side, uint64_t fin)
 {

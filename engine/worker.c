@@ -288,14 +288,10 @@ static void show_packet(struct fos_session *s, const struct fos_pkt *p, int side
 {
 	const struct fos__flow *f = s->flow;
 
-	for (unsigned i = 0; i < f->n_inst; i++) {
-		const struct fos_module *m = f->inst[i].module;
-
-		if (m->packet)
-			m->packet(f->inst[i].self, s, p, side);
-		if (m->datagram && p->verdict == FOS_PKT_UDP)
+	fos__fast_show(s, p, side);
+	for (unsigned i = 0; p->verdict == FOS_PKT_UDP && i < f->n_inst; i++)
+		if (f->inst[i].module->datagram)
 			show_datagrams(&f->inst[i], s, p, side);
-	}
 }
 
 static void udp_input(struct fos_worker *w, struct fos_session *s, struct fos_pkt *p, int side)
