@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "clock.h"
 
 enum {
 	FRAME_MIN = 64,
@@ -20,14 +21,6 @@ enum {
 };
 
 static const uint64_t RING_MAX = UINT64_C(1) << 40;
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* Waits until something is in the ring, the time-out, or a signal. Returns whether the socket reports an error, which
  * is taken from it: the interface changed. */
@@ -61,11 +54,11 @@ static int afpacket_rx(struct fos_port *p, struct fos_batch *b)
 		changed = wait_for_packets(a);
 		b->n = fos__afpacket_take(a, b);
 	}
-	b->now_ns = clock_ns(CLOCK_REALTIME);
+	b->now_ns = fos__clock_ns(CLOCK_REALTIME);
 	if (b->n && b->now_ns < b->pkt[b->n - 1].f.ts_ns)
 		b->now_ns = b->pkt[b->n - 1].f.ts_ns;
 	/* The coarse clock may lie before the other: no difference is taken. */
-	if (changed || a->down || clock_ns(CLOCK_MONOTONIC_COARSE) > a->looked_ns + LOOK_NS)
+	if (changed || a->down || fos__clock_ns(CLOCK_MONOTONIC_COARSE) > a->looked_ns + LOOK_NS)
 		fos__afpacket_look(a);
 	if (b->n)
 		return (int)b->n;

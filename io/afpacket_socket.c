@@ -20,10 +20,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture_filter.h"
+#include "clock.h"
 
 enum {
 	TAG_ROOM = 6, /* before a frame: 4 bytes for a tag; 2 more make IP headers start at a multiple of 16 */
@@ -285,14 +285,11 @@ static bool cuts_tcp(const struct fos__afpacket *a)
 
 int fos__afpacket_look(struct fos__afpacket *a)
 {
-	struct timespec t;
 	struct ifreq r;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	a->looked_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	a->looked_ns = fos__clock_ns(CLOCK_MONOTONIC);
 	if (a->gone || ask(a, SIOCGIFINDEX, &r) || r.ifr_ifindex != a->ifindex) {
-		clock_gettime(CLOCK_REALTIME, &t);
-		a->gone_ns = a->gone ? a->gone_ns : (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+		a->gone_ns = a->gone ? a->gone_ns : fos__clock_ns(CLOCK_REALTIME);
 		a->gone = true;
 		snprintf(a->error, sizeof a->error, "%s: the interface is gone, or has another name now", a->name);
 		return -ENODEV;

@@ -11,20 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum { LOOK_NS = 100 * 1000 * 1000 }; /* how often the interface is looked at while packets flow */
 
 static const size_t RING_MAX = (size_t)1 << 36;
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 int fos__afxdp_failed(struct fos__afxdp *a, const char *what, int err)
 {
@@ -66,7 +59,7 @@ int fos__afxdp_look(struct fos__afxdp *a)
 
 	if (a->over)
 		return a->over;
-	a->looked_ns = clock_ns(CLOCK_MONOTONIC);
+	a->looked_ns = fos__clock_ns(CLOCK_MONOTONIC);
 	fos__nic_ask(a->control, a->name, &now);
 	if (now.ifindex != a->nic.ifindex) {
 		snprintf(a->error, sizeof a->error, "%s: the interface is gone, or has another name now", a->name);
@@ -87,7 +80,7 @@ int fos__afxdp_look(struct fos__afxdp *a)
 
 static void take(struct fos__afxdp *a, struct fos_batch *b)
 {
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME), most = a->over ? a->left : UINT64_MAX;
+	uint64_t now_ns = fos__clock_ns(CLOCK_REALTIME), most = a->over ? a->left : UINT64_MAX;
 
 	b->now_ns = now_ns;
 	for (uint32_t i = 0; i < a->queues && b->n < FOS_BATCH_MAX; i++) {
@@ -123,7 +116,7 @@ static int afxdp_rx(struct fos_port *p, struct fos_batch *b)
 		take(a, b);
 	}
 	/* The coarse clock may lie before the other: no difference is taken. */
-	if (a->down || clock_ns(CLOCK_MONOTONIC_COARSE) > a->looked_ns + LOOK_NS)
+	if (a->down || fos__clock_ns(CLOCK_MONOTONIC_COARSE) > a->looked_ns + LOOK_NS)
 		(void)fos__afxdp_look(a);
 	if (b->n)
 		return (int)b->n;

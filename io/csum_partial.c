@@ -42,6 +42,12 @@ static bool skip_tags(struct walk *w)
 	return true;
 }
 
+static bool skip_ether(struct walk *w)
+{
+	w->at += ETHER;
+	return skip_tags(w);
+}
+
 static bool skip_ip4(struct walk *w)
 {
 	const uint8_t *h = w->p + w->at;
@@ -104,10 +110,7 @@ static bool skip_gre(struct walk *w)
 		return false;
 	w->type = get16(h + 2);
 	w->at += 4 + (h[0] & GRE_CSUM ? 4u : 0) + (h[0] & GRE_KEY ? 4u : 0) + (h[0] & GRE_SEQ ? 4u : 0);
-	if (w->type != TEB)
-		return true;
-	w->at += ETHER;
-	return skip_tags(w);
+	return w->type != TEB || skip_ether(w);
 }
 
 /* Behind a UDP header, into a tunnel. */
@@ -130,10 +133,7 @@ static bool skip_udp(struct walk *w)
 	default:
 		return false;
 	}
-	if (w->type != TEB)
-		return true;
-	w->at += ETHER;
-	return skip_tags(w);
+	return w->type != TEB || skip_ether(w);
 }
 
 /* Into what the header of w->proto holds. */
@@ -157,8 +157,8 @@ static bool enter(struct walk *w)
 
 bool fos__csum_partial_find(const uint8_t *frame, uint32_t len, uint16_t *start, uint16_t *offset)
 {
-	struct walk w = { .p = frame, .at = ETHER, .end = len };
-	bool in = skip_tags(&w);
+	struct walk w = { .p = frame, .end = len };
+	bool in = skip_ether(&w);
 
 	for (int layer = 0; in && layer < LAYERS; layer++) {
 		uint32_t field, head;
