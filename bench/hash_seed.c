@@ -23,20 +23,23 @@ static uint64_t draw(void)
 	return seed | (seed == 0);
 }
 
+static uint64_t drawn_once(uint64_t *seed)
+{
+	if (!*seed)
+		*seed = draw();
+	return *seed;
+}
+
 uint64_t bench_hash_seed(void)
 {
 	static uint64_t seed;
 
-	if (!seed)
-		seed = draw();
-	return seed;
+	return drawn_once(&seed);
 }
 
 uint64_t bench_shard_seed(void)
 {
 	static uint64_t seed;
 
-	if (!seed)
-		seed = draw();
-	return seed;
+	return drawn_once(&seed);
 }

@@ -28,36 +28,38 @@ int bench_note_call(struct bench_result *r, const struct bench_opts *o, const ch
 	return rc ? rc : bench_machine_read(&r->machine, "");
 }
 
-int bench_note_drops(struct bench_run *run, const struct fos_worker_stats *st)
+int bench_note_counts(struct bench_run *run, const struct bench_note_count *count, size_t n)
 {
-	const struct {
-		const char *reason;
-		uint64_t n;
-	} drop[] = { { "checksum", st->bad_checksum },
-		     { "malformed", st->verdict[FOS_PKT_MALFORMED] },
-		     { "truncated", st->verdict[FOS_PKT_TRUNCATED] },
-		     { "linktype", st->verdict[FOS_PKT_LINKTYPE] },
-		     { "not_tcp_or_udp", st->verdict[FOS_PKT_OTHER] },
-		     { "not_ip", st->verdict[FOS_PKT_NON_IP] },
-		     { "unmatched", st->unmatched },
-		     { "fragments_timeout", st->frag.timeouts },
-		     { "fragments_cap", st->frag.evicted },
-		     { "fragments_bad", st->frag.bad },
-		     { "out_of_window", st->out_of_window },
-		     { "cap_gaps", st->cap_gaps },
-		     { "time_gaps", st->time_gaps },
-		     { "forced_releases", st->forced_releases },
-		     { "session_cap", st->session_cap },
-		     { "evicted_half_open", st->evicted_half_open },
-		     { "evicted_idle", st->evicted_idle },
-		     { "no_memory", st->no_memory } };
-
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(drop) / sizeof(drop[0]); i++)
-		if (drop[i].n)
-			rc = bench_run_drop(run, drop[i].reason, drop[i].n);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (count[i].n)
+			rc = bench_run_drop(run, count[i].reason, count[i].n);
 	return rc;
+}
+
+int bench_note_drops(struct bench_run *run, const struct fos_worker_stats *st)
+{
+	const struct bench_note_count drop[] = { { "checksum", st->bad_checksum },
+		                                 { "malformed", st->verdict[FOS_PKT_MALFORMED] },
+		                                 { "truncated", st->verdict[FOS_PKT_TRUNCATED] },
+		                                 { "linktype", st->verdict[FOS_PKT_LINKTYPE] },
+		                                 { "not_tcp_or_udp", st->verdict[FOS_PKT_OTHER] },
+		                                 { "not_ip", st->verdict[FOS_PKT_NON_IP] },
+		                                 { "unmatched", st->unmatched },
+		                                 { "fragments_timeout", st->frag.timeouts },
+		                                 { "fragments_cap", st->frag.evicted },
+		                                 { "fragments_bad", st->frag.bad },
+		                                 { "out_of_window", st->out_of_window },
+		                                 { "cap_gaps", st->cap_gaps },
+		                                 { "time_gaps", st->time_gaps },
+		                                 { "forced_releases", st->forced_releases },
+		                                 { "session_cap", st->session_cap },
+		                                 { "evicted_half_open", st->evicted_half_open },
+		                                 { "evicted_idle", st->evicted_idle },
+		                                 { "no_memory", st->no_memory } };
+
+	return bench_note_counts(run, drop, sizeof(drop) / sizeof(drop[0]));
 }
 
 void bench_note_gate(struct bench_run *run, const struct fos_worker_stats *st)

@@ -17,6 +17,14 @@
 int bench_note_call(struct bench_result *r, const struct bench_opts *o, const char *name, const char *sha256, int argc,
                     char **argv);
 
+struct bench_note_count {
+	const char *reason;
+	uint64_t n;
+};
+
+/* Counts by reason; those that are 0 are left out. */
+int bench_note_counts(struct bench_run *run, const struct bench_note_count *count, size_t n);
+
 /* The engine's counts of what it gave up or refused, by reason; those that are 0 are left out. */
 int bench_note_drops(struct bench_run *run, const struct fos_worker_stats *st);
 

@@ -123,7 +123,6 @@ static int note_live(struct live *l, struct bench_run *run)
 	struct bench_live *to = &run->live;
 	uint64_t refused = 0;
 	double gbit = 0;
-	int rc = 0;
 
 	*to = (struct bench_live){ .known = true,
 		                   .cpu_seconds = l->cpu,
@@ -147,18 +146,12 @@ static int note_live(struct live *l, struct bench_run *run)
 		gbit += (double)p->rx_bytes * 8e-9;
 	}
 	to->cpu_seconds_per_gbit = gbit > 0 ? l->cpu / gbit : 0;
-	const struct {
-		const char *reason;
-		uint64_t n;
-	} drop[] = { { "ring", to->ring_drops },
-		     { "ring_freezes", to->ring_freezes },
-		     { "not_sent", to->not_sent },
-		     { "refused_by_interface", refused } };
+	const struct bench_note_count drop[] = { { "ring", to->ring_drops },
+		                                 { "ring_freezes", to->ring_freezes },
+		                                 { "not_sent", to->not_sent },
+		                                 { "refused_by_interface", refused } };
 
-	for (size_t i = 0; rc == 0 && i < sizeof(drop) / sizeof(drop[0]); i++)
-		if (drop[i].n)
-			rc = bench_run_drop(run, drop[i].reason, drop[i].n);
-	return rc;
+	return bench_note_counts(run, drop, sizeof(drop) / sizeof(drop[0]));
 }
 
 static int note(struct live *l, int argc, char **argv)
