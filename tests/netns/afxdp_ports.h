@@ -85,24 +85,6 @@ static const struct {
 } kinds[] = { { FOS_AFXDP_NATIVE, "native, copying, 1 queue" }, { FOS_AFXDP_GENERIC, "generic, copying, 1 queue" } };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static inline void send_by(struct fos_port *p, const struct fos_frame *f)
-{
-	static struct fos_batch b;
-
-	b.n = 1;
-	b.pkt[0].f = *f;
-	assert_int_equal(fos_port_tx(p, &b), 1);
-}
-
-static inline void fill(uint8_t *bytes, uint32_t len, uint32_t seed)
-{
-	for (uint32_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)((i * 31 + seed * 7) >> (i & 3));
-	memset(bytes, 0xff, 6);
-	memset(bytes + 6, 2, 6);
-	put16(bytes + 12, 0x88b5); /* for experiments: no protocol looks at it */
-}
-
 /* Is there an XDP program on the interface? */
 static inline bool taken(const char *name)
 {

@@ -8,6 +8,7 @@
 import http.server
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -80,6 +81,26 @@ class Net(live_net.Lab):
         host = SERVER[0] if version == 4 else f"[{SERVER[1]}]"
         return subprocess.run(["ip", "netns", "exec", self.ns["client"], "curl", "-sf", "-m", str(seconds), "-o", out,
                                f"http://{host}:{PORT}/{path}"], check=False).returncode
+
+
+SIZES = [1, 2, 1000, 1460, 1461, 65536, 1000003] + ([] if common.SANITIZE else [8 << 20])
+SEED = int(os.environ.get("FLOWOS_SEED", "1"))
+
+
+class Site(common.Case):
+    """The three namespaces, and a folder with a file of each size."""
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)
+        self.net = Net()
+        self.addCleanup(self.net.close)
+        self.site = self.path("site")
+        os.mkdir(self.site)
+        rnd = random.Random(SEED)
+        for size in SIZES:
+            with open(os.path.join(self.site, str(size)), "wb") as out:
+                out.write(rnd.randbytes(size))
 
 
 class Box:

@@ -184,6 +184,53 @@ uint32_t netns_receive(struct fos_port *p, struct fos_frame *to, uint32_t want, 
 	return n;
 }
 
+void netns_send_by(struct fos_port *p, const struct fos_frame *f)
+{
+	static struct fos_batch b;
+
+	b.n = 1;
+	b.pkt[0].f = *f;
+	assert_int_equal(fos_port_tx(p, &b), 1);
+}
+
+void netns_fill(uint8_t *bytes, uint32_t len, uint32_t seed)
+{
+	for (uint32_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)((i * 31 + seed * 7) >> (i & 3));
+	memset(bytes, 0xff, 6);
+	memset(bytes + 6, 2, 6);
+	bytes[12] = 0x88; /* for experiments */
+	bytes[13] = 0xb5;
+}
+
+void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint32_t ahead)
+{
+	static struct fos_batch b, in;
+	static uint8_t bytes[FOS_BATCH_MAX][200];
+	uint32_t sent = 0, got = 0, quiet = 0;
+
+	while (got < count && quiet < 20) {
+		for (b.n = 0; b.n < FOS_BATCH_MAX && sent + b.n < count && sent + b.n < got + ahead; b.n++) {
+			netns_fill(bytes[b.n], 200, sent + b.n);
+			b.pkt[b.n].f =
+			    (struct fos_frame){ .data = bytes[b.n], .len = 200, .wire_len = 200, .linktype = 1 };
+		}
+		int n = b.n ? fos_port_tx(from, &b) : 0;
+
+		assert_true(n >= 0);
+		sent += (uint32_t)n;
+		n = fos_port_rx(to, &in);
+		assert_true(n >= 0);
+		quiet = n ? 0 : quiet + 1;
+		for (int i = 0; i < n; i++, got++) {
+			netns_fill(bytes[0], 200, got);
+			assert_memory_equal(in.pkt[i].f.data, bytes[0], 200);
+			assert_true(in.now_ns >= in.pkt[i].f.ts_ns);
+		}
+	}
+	assert_int_equal(got, count);
+}
+
 void netns_free(struct fos_frame *f, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)

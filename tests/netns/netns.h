@@ -31,6 +31,14 @@ int netns_socket(const char *name, bool vnet);
 void netns_send(int fd, const void *bytes, uint32_t len);
 void netns_send_frame(int fd, const struct fos_frame *f); /* by a socket with vnet */
 
+void netns_send_by(struct fos_port *p, const struct fos_frame *f); /* by a port */
+
+/* Bytes of a frame, len >= 14, that another seed gives others; no protocol looks at it. */
+void netns_fill(uint8_t *bytes, uint32_t len, uint32_t seed);
+
+/* Sends `count` frames of 200 bytes in batches by one port, at most `ahead` more than have come at the other: all come, in order. */
+void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint32_t ahead);
+
 /* Receives, with a deadline of `ms`, until `want` frames have come: copies them, each of its own malloc() in one piece. Returns how
  * many came; another event of the port ends it too, and goes to *event where that is not NULL. */
 uint32_t netns_receive(struct fos_port *p, struct fos_frame *to, uint32_t want, int ms, int *event);

@@ -51,25 +51,6 @@ static const struct fos_afpacket_opts kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds, PASSING = KINDS - 1 };
 
-/* Sends one frame by a port. */
-static void send_by(struct fos_port *p, const struct fos_frame *f)
-{
-	static struct fos_batch b;
-
-	b.n = 1;
-	b.pkt[0].f = *f;
-	assert_int_equal(fos_port_tx(p, &b), 1);
-}
-
-static void fill(uint8_t *bytes, uint32_t len, uint32_t seed)
-{
-	for (uint32_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)((i * 31 + seed * 7) >> (i & 3));
-	memset(bytes, 0xff, 6);
-	memset(bytes + 6, 2, 6);
-	put16(bytes + 12, 0x88b5); /* for experiments: no protocol looks at it */
-}
-
 static void test_sizes(void **state)
 {
 	static const uint32_t lens[] = { 15, 16, 59, 60, 61, 64, 127, 1000, 1513, 1514, 9014, 30000, 65000, 65549 };
@@ -84,13 +65,13 @@ static void test_sizes(void **state)
 		for (unsigned i = 0; i < sizeof lens / sizeof *lens; i++) {
 			struct fos_frame f = { .data = bytes, .len = lens[i], .wire_len = lens[i], .linktype = 1 }, got;
 
-			fill(bytes, lens[i], i);
+			netns_fill(bytes, lens[i], i);
 			if (i % 2) { /* in two pieces */
 				f.len = 14;
 				f.ext = bytes + 14;
 				f.ext_len = lens[i] - 14;
 			}
-			send_by(from, &f);
+			netns_send_by(from, &f);
 			assert_int_equal(netns_receive(to, &got, 1, 20000, NULL), 1);
 			assert_int_equal(got.len, lens[i]);
 			assert_int_equal(got.wire_len, lens[i]);
@@ -109,37 +90,14 @@ static void test_sizes(void **state)
 static void test_many(void **state)
 {
 	enum { N = 5000 };
-	static struct fos_batch b, in;
-	static uint8_t bytes[FOS_BATCH_MAX][200];
 
 	(void)state;
 	netns_cable("v0", "v1", true);
 	for (unsigned k = 0; k < KINDS; k++) {
 		struct fos_port *from = port("v0", &kinds[k]), *to = port("v1", &kinds[k]);
 		struct fos_port_stats st;
-		uint32_t sent = 0, got = 0, quiet = 0;
-		int n;
 
-		while (got < N && quiet < 20) {
-			for (b.n = 0; b.n < FOS_BATCH_MAX && sent + b.n < N && sent + b.n < got + 50; b.n++) {
-				fill(bytes[b.n], 200, sent + b.n);
-				b.pkt[b.n].f = (struct fos_frame){
-					.data = bytes[b.n], .len = 200, .wire_len = 200, .linktype = 1
-				};
-			}
-			n = b.n ? fos_port_tx(from, &b) : 0;
-			assert_true(n >= 0);
-			sent += (uint32_t)n;
-			n = fos_port_rx(to, &in);
-			assert_true(n >= 0);
-			quiet = n ? 0 : quiet + 1;
-			for (int i = 0; i < n; i++, got++) {
-				fill(bytes[0], 200, got);
-				assert_memory_equal(in.pkt[i].f.data, bytes[0], 200);
-				assert_true(in.now_ns >= in.pkt[i].f.ts_ns);
-			}
-		}
-		assert_int_equal(got, N);
+		netns_many(from, to, N, 50);
 		fos_port_stats(to, &st);
 		assert_int_equal(st.rx_packets, N);
 		assert_int_equal(st.rx_bytes, N * 200);
@@ -165,7 +123,7 @@ static void test_unsendable(void **state)
 	for (unsigned k = 0; k < KINDS; k++) {
 		struct fos_port *from = port("v0", &kinds[k]), *to = port("v1", &kinds[k]);
 
-		fill(bytes, sizeof bytes, 1);
+		netns_fill(bytes, sizeof bytes, 1);
 		b.n = 5;
 		for (unsigned i = 0; i < b.n; i++)
 			b.pkt[i].f =
@@ -199,9 +157,9 @@ static void test_own(void **state)
 		struct fos_port *p = port("v0", &kinds[k]);
 		int fd = netns_socket("v0", false);
 
-		fill(bytes, sizeof bytes, 0);
+		netns_fill(bytes, sizeof bytes, 0);
 		netns_send(fd, bytes, sizeof bytes);
-		send_by(p, &(struct fos_frame){ .data = bytes, .len = 100, .wire_len = 100, .linktype = 1 });
+		netns_send_by(p, &(struct fos_frame){ .data = bytes, .len = 100, .wire_len = 100, .linktype = 1 });
 		assert_int_equal(netns_receive(p, &got, 1, 50, NULL), 0);
 		close(fd);
 		fos_port_close(p);
@@ -294,7 +252,7 @@ static void test_pass_on(void **state)
 			                                          .gso_size = cases[i].gso_type ? 1200 : 0,
 			                                          .flags = FOS_FRAME_CSUM_PARTIAL });
 			assert_int_equal(netns_receive(in, &mid, 1, 20000, NULL), 1);
-			send_by(out, &mid);
+			netns_send_by(out, &mid);
 			assert_int_equal(netns_receive(to, &got, 1, 20000, NULL), 1);
 			assert_int_equal(got.len, build_len(&b));
 			assert_memory_equal(got.data, build_bytes(&b), got.len);
@@ -330,7 +288,7 @@ static void test_lone(void **state)
 		for (unsigned i = 0; i < N; i++) {
 			struct fos_frame got;
 
-			fill(bytes, sizeof bytes, i);
+			netns_fill(bytes, sizeof bytes, i);
 			netns_send(fd, bytes, sizeof bytes);
 			assert_int_equal(netns_receive(p, &got, 1, 20000, NULL), 1);
 			took[i] = netns_now_ns() - got.ts_ns;
@@ -368,7 +326,7 @@ static void overload(const struct fos_afpacket_opts *kind, const char *name, uin
 	o.rx_ring_bytes = 1 << 20;
 	o.timeout_ms = 20;
 	p = port("v1", &o);
-	fill(bytes, len, 1);
+	netns_fill(bytes, len, 1);
 	for (unsigned i = 0; i < N; i++)
 		netns_send(fd, bytes, len);
 	while (got + lost < N && netns_now_ns() < until) {

@@ -28,13 +28,13 @@ static void test_sizes(void **state)
 				uint32_t len = big ? lens[i] * 2 - 14 : lens[i];
 				struct fos_frame f = { .data = bytes, .len = len, .wire_len = len, .linktype = 1 }, got;
 
-				fill(bytes, len, i);
+				netns_fill(bytes, len, i);
 				if (i % 2) { /* in two pieces */
 					f.len = 14;
 					f.ext = bytes + 14;
 					f.ext_len = len - 14;
 				}
-				send_by(from, &f);
+				netns_send_by(from, &f);
 				comes(to, bytes, len, &got);
 				assert_int_equal(got.num, i + 1);
 				netns_free(&got, 1);
@@ -50,8 +50,6 @@ static void test_sizes(void **state)
 static void test_many(void **state)
 {
 	enum { N = 20000 };
-	static struct fos_batch b, in;
-	static uint8_t bytes[FOS_BATCH_MAX][200];
 
 	(void)state;
 	netns_cable("v0", "v1", true);
@@ -59,29 +57,8 @@ static void test_many(void **state)
 		struct fos_afxdp_opts o = { .mode = kinds[k].mode, .ring_bytes = 1 << 18 };
 		struct fos_port *from = port_of("v0", o), *to = port_of("v1", o);
 		struct fos_port_stats st;
-		uint32_t sent = 0, got = 0, quiet = 0;
-		int n;
 
-		while (got < N && quiet < 20) {
-			for (b.n = 0; b.n < FOS_BATCH_MAX && sent + b.n < N && sent + b.n < got + 60; b.n++) {
-				fill(bytes[b.n], 200, sent + b.n);
-				b.pkt[b.n].f = (struct fos_frame){
-					.data = bytes[b.n], .len = 200, .wire_len = 200, .linktype = 1
-				};
-			}
-			n = b.n ? fos_port_tx(from, &b) : 0;
-			assert_true(n >= 0);
-			sent += (uint32_t)n;
-			n = fos_port_rx(to, &in);
-			assert_true(n >= 0);
-			quiet = n ? 0 : quiet + 1;
-			for (int i = 0; i < n; i++, got++) {
-				fill(bytes[0], 200, got);
-				assert_memory_equal(in.pkt[i].f.data, bytes[0], 200);
-				assert_true(in.now_ns >= in.pkt[i].f.ts_ns);
-			}
-		}
-		assert_int_equal(got, N);
+		netns_many(from, to, N, 60);
 		fos_port_stats(from, &st);
 		assert_int_equal(st.tx_packets, N);
 		assert_int_equal(st.tx_bytes, N * 200);
@@ -175,7 +152,7 @@ static void test_checksums(void **state)
 			                 FOS_FRAME_CSUM_PARTIAL | FOS_FRAME_CSUM_OK);
 			assert_int_equal(mid.csum_start, cases[i].l4);
 			assert_int_equal(mid.csum_offset, cases[i].field);
-			send_by(out, &mid);
+			netns_send_by(out, &mid);
 			comes(to, build_bytes(&whole), build_len(&whole), &got);
 			assert_int_equal(got.flags & FOS_FRAME_CSUM_PARTIAL, 0);
 			netns_free(&mid, 1);
@@ -260,7 +237,7 @@ static void test_cut(void **state)
 		                .gso_type = FOS_GSO_UDP_L4,
 		                .gso_size = 1250,
 		                .flags = FOS_FRAME_CSUM_PARTIAL };
-	send_by(from, &f);
+	netns_send_by(from, &f);
 	assert_int_equal(netns_receive(to, both, 2, 2000, NULL), 2);
 	for (unsigned i = 0; i < 2; i++) {
 		got = both[i];
@@ -305,7 +282,7 @@ static void test_overload(void **state)
 
 	(void)state;
 	netns_cable("v0", "v1", true);
-	fill(bytes, LEN, 1);
+	netns_fill(bytes, LEN, 1);
 	for (unsigned k = 0; k < KINDS; k++) {
 		struct fos_afxdp_opts o = { .mode = kinds[k].mode, .ring_bytes = 1 << 20, .timeout_ms = 20 };
 		struct fos_port *p = port_of("v1", o);

@@ -5,7 +5,6 @@ offloads and without; how an interface was had is said; what AF_XDP cannot do, A
 
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -14,10 +13,8 @@ import sys
 import unittest
 
 import net
-from net import common
+from net import SIZES, common
 
-SIZES = [1, 2, 1000, 1460, 1461, 65536, 1000003] + ([] if common.SANITIZE else [8 << 20])
-SEED = int(os.environ.get("FLOWOS_SEED", "1"))
 NATIVE, GENERIC = "native, copying, 1 queue", "generic, copying, 1 queue"
 
 
@@ -34,19 +31,7 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-class Live(common.Case):
-    def setUp(self):
-        super().setUp()
-        os.chmod(self.folder, 0o755)
-        self.net = net.Net()
-        self.addCleanup(self.net.close)
-        self.site = self.path("site")
-        os.mkdir(self.site)
-        rnd = random.Random(SEED)
-        for size in SIZES:
-            with open(os.path.join(self.site, str(size)), "wb") as out:
-                out.write(rnd.randbytes(size))
-
+class Live(net.Site):
     def ends(self):
         """Every interface of the line."""
         return ("client", "eth0"), ("box", "left"), ("box", "right"), ("server", "eth0")

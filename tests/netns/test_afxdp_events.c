@@ -177,7 +177,7 @@ static void test_come_and_go(void **state)
 	struct fos_frame got;
 
 	(void)state;
-	fill(bytes, sizeof bytes, 3);
+	netns_fill(bytes, sizeof bytes, 3);
 	for (unsigned k = 0; k < KINDS; k++) {
 		struct fos_port *p;
 		int fd, event = 0;
@@ -216,7 +216,7 @@ static void test_renamed_busy(void **state)
 	static struct fos_batch b;
 
 	(void)state;
-	fill(bytes, sizeof bytes, 3);
+	netns_fill(bytes, sizeof bytes, 3);
 	for (unsigned k = 0; k < KINDS; k++) {
 		struct fos_port *p;
 		uint64_t until;
@@ -258,7 +258,7 @@ static void test_too_long_busy(void **state)
 
 	(void)state;
 	netns_cable("v0", "v1", true);
-	fill(bytes, sizeof bytes, 3);
+	netns_fill(bytes, sizeof bytes, 3);
 	p = port("v1", FOS_AFXDP_GENERIC);
 	netns_run("ip link set v0 mtu 3000; ip link set v1 mtu 3000");
 	fd = netns_socket("v0", false);
@@ -286,7 +286,7 @@ static void test_loopback(void **state)
 	netns_run("ip link set lo mtu 1500");
 	p = port("lo", FOS_AFXDP_GENERIC);
 	assert_string_equal(fos_afxdp_how(p), "generic, copying, 1 queue");
-	fill(bytes, sizeof bytes, 5);
+	netns_fill(bytes, sizeof bytes, 5);
 	netns_send(fd, bytes, sizeof bytes);
 	comes(p, bytes, sizeof bytes, &got);
 	netns_free(&got, 1);

@@ -6,7 +6,6 @@ asked, ended, and impaired meanwhile."""
 import glob
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -19,25 +18,11 @@ import unittest
 
 import net
 import rawtcp
-from net import common
-
-SIZES = [1, 2, 1000, 1460, 1461, 65536, 1000003] + ([] if common.SANITIZE else [8 << 20])
-SEED = int(os.environ.get("FLOWOS_SEED", "1"))
+from net import SEED, SIZES, common
 
 
-class Live(common.Case):
-    def setUp(self):
-        super().setUp()
-        os.chmod(self.folder, 0o755)
-        self.net = net.Net()
-        self.addCleanup(self.net.close)
-        self.site = self.path("site")
-        os.mkdir(self.site)
-        rnd = random.Random(SEED)
-        for size in SIZES:
-            with open(os.path.join(self.site, str(size)), "wb") as out:
-                out.write(rnd.randbytes(size))
 
+class Live(net.Site):
     def fetch(self, version=4, sizes=SIZES):
         """Every file is as it was."""
         for size in sizes:
