@@ -77,47 +77,64 @@ void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *a
 }
 
 /* parse_plain.h's frames: what the key needs is at hand. */
-static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint64_t seed, struct fos_pkt *p,
+static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint64_t secret, struct fos_pkt *p,
                                                               struct fos__place *at)
 {
 	at->is_session = true;
 	at->has_key = false;
-	at->key4 = (struct fos__key4){ .from = fos__end4(p->ip + 12, p->sport),
-		                       .to = fos__end4(p->ip + 16, p->dport),
+	at->key4 = (struct fos__key4){ .addr = fos__key4_addr(p->ip + 12, p->ip + 16),
+		                       .port = fos__key4_port(p->sport, p->dport),
 		                       .tag = tag };
-	p->hash = fos__key4_hash(&at->key4, seed);
+	p->hash = fos__key4_mix(at->key4.addr, at->key4.port, secret);
+}
+
+static FOS__FETCHES void fetch_headers(const struct fos_batch *b)
+{
+	const struct fos_pkt *p = b->pkt, *end = p + b->n;
+
+	for (; end - p >= 4; p += 4) {
+		__builtin_prefetch(p[0].f.data + 14);
+		__builtin_prefetch(p[1].f.data + 14);
+		__builtin_prefetch(p[2].f.data + 14);
+		__builtin_prefetch(p[3].f.data + 14);
+	}
+	for (; p < end; p++)
+		__builtin_prefetch(p->f.data + 14);
 }
 
 void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 {
 	struct fos_pkt *end = b->pkt + b->n;
 	struct fos__place *at = w->place;
-	uint64_t captured = 0, wire = 0, id = w->next_pkt;
+	uint64_t whole = 0, id = w->next_pkt; /* bytes of parse_plain.h's frames */
 	const struct fos__bucket *bucket = w->table.now.bucket;
-	uint32_t mask = w->table.now.mask, tag = w->plain_tag;
-	uint64_t seed = w->cfg.seed;
+	uint32_t mask = w->table.now.mask, tag = w->plain_tag, others = 0;
+	uint64_t secret = w->plain_secret;
 
-	for (const struct fos_pkt *p = b->pkt; p < end; p++)
-		__builtin_prefetch(p->f.data + 14);
+	fetch_headers(b);
 	for (struct fos_pkt *p = b->pkt; p < end; p++, at++) {
 		p->id = ++id;
-		captured += fos_frame_caplen(&p->f);
-		wire += p->f.wire_len;
 		if (FOS__LIKELY(fos__parse_plain(p))) {
-			place_plain(tag, seed, p, at);
+			whole += p->f.len;
+			place_plain(tag, secret, p, at);
 			__builtin_prefetch(&bucket[p->hash & mask]);
 			continue;
 		}
+		w->st.captured_bytes += fos_frame_caplen(&p->f);
+		w->st.wire_bytes += p->f.wire_len;
 		at->is_session = fos__parse_steps(p, w->cfg.parse_flags) <= FOS_PKT_UDP;
+		w->st.verdict[p->verdict]++;
+		others++;
 		if (at->is_session) {
 			place_of(w, p, at);
 			fos__table_prefetch(&w->table, p->hash);
 		}
 	}
 	w->next_pkt = id;
-	w->st.captured_bytes += captured;
-	w->st.wire_bytes += wire;
+	w->st.captured_bytes += whole;
+	w->st.wire_bytes += whole;
 	w->st.packets += b->n;
+	w->st.verdict[FOS_PKT_TCP] += b->n - others;
 }
 
 struct fos_session *fos__place_session(const struct fos_worker *w, const struct fos_pkt *p, struct fos__place *at)
@@ -228,7 +245,6 @@ static inline __attribute__((always_inline)) void count_packet(struct fos_worker
                                                                const struct fos_pkt *p, uint64_t now)
 {
 	w->now_ns = s->last_ns = now;
-	w->st.verdict[FOS_PKT_TCP]++;
 	w->st.payload_bytes += p->app_len;
 	h->pkts++;
 	acknowledge(peer, p->ack);

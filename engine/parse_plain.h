@@ -13,6 +13,7 @@
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
+_Static_assert(offsetof(struct fos_frame, len) + 4 == offsetof(struct fos_frame, ext_len), "read at once");
 _Static_assert(offsetof(struct fos_pkt, l4) + 2 == offsetof(struct fos_pkt, l4_len), "written at once");
 _Static_assert(offsetof(struct fos_pkt, sport) + 2 == offsetof(struct fos_pkt, dport), "written at once");
 _Static_assert(offsetof(struct fos_pkt, seq) + 4 == offsetof(struct fos_pkt, ack), "written at once");
@@ -21,6 +22,15 @@ _Static_assert(offsetof(struct fos_pkt, vlan) + 3 == offsetof(struct fos_pkt, ip
 _Static_assert(offsetof(struct fos_pkt, vlan) + 4 == offsetof(struct fos_pkt, proto), "written at once");
 _Static_assert(offsetof(struct fos_pkt, vlan) + 5 == offsetof(struct fos_pkt, verdict), "written at once");
 _Static_assert(offsetof(struct fos_pkt, vlan) + 6 == offsetof(struct fos_pkt, encap), "written at once");
+
+/* Is there nothing of the frame but what lies at `data`? */
+static inline bool fos__is_whole(const struct fos_frame *f)
+{
+	uint64_t v;
+
+	memcpy(&v, (const uint8_t *)f + offsetof(struct fos_frame, len), sizeof(v));
+	return v == f->wire_len;
+}
 
 static inline void fos__put_l4(struct fos_pkt *p, uint32_t len)
 {
@@ -57,6 +67,11 @@ static inline void fos__put_kind(struct fos_pkt *p, uint8_t tcp_flags)
 
 #else
 
+static inline bool fos__is_whole(const struct fos_frame *f)
+{
+	return f->len == f->wire_len && !f->ext_len;
+}
+
 static inline void fos__put_l4(struct fos_pkt *p, uint32_t len)
 {
 	p->l4 = FOS__IP4_MIN;
@@ -87,29 +102,29 @@ static inline void fos__put_kind(struct fos_pkt *p, uint8_t tcp_flags)
 
 #endif
 
-/* Ethernet without a tag, IPv4 without options that is no fragment, TCP, nothing cut off. False: it is another frame, and nothing
- * was written. The hash is left as it was. */
+/* Ethernet without a tag, IPv4 without options that is no fragment, TCP, all of the wire's bytes in one piece. False: it is another
+ * frame, and nothing was written. The hash is left as it was. */
 static inline bool fos__parse_plain(struct fos_pkt *p)
 {
 	const struct fos_frame *f = &p->f;
 	const uint8_t *ip = f->data + 14, *tcp = ip + FOS__IP4_MIN;
-	uint32_t total, len;
+	uint64_t total, len;
 
-	if (f->linktype != 1 || f->ext || f->wire_len > f->len || f->len < 14 + FOS__IP4_MIN + FOS__TCP_MIN)
+	if (f->linktype != 1 || !fos__is_whole(f) || f->len < 14 + FOS__IP4_MIN + FOS__TCP_MIN)
 		return false;
 	/* the ethertype, IPv4 with a header of 20 bytes; no fragment (the time to live may be any), TCP */
 	if ((fos__be32(f->data + 12) & 0xffffff00) != (FOS__ETH_IP4 << 16 | 0x45 << 8) ||
 	    (fos__be32(ip + 6) & 0x3fff00ff) != FOS__IP_TCP)
 		return false;
 	total = fos__be16(ip + 2);
-	len = (uint32_t)(tcp[12] >> 4) * 4;
+	len = (tcp[12] & 0xf0u) >> 2;
 	if (total > f->len - 14 || len < FOS__TCP_MIN || FOS__IP4_MIN + len > total || FOS_BUG(PADDING))
 		return false;
 	p->buf = NULL;
 	p->ip = ip;
-	p->ip_len = total;
-	fos__put_l4(p, len);
-	p->app_len = p->app_wire_len = total - FOS__IP4_MIN - len;
+	p->ip_len = (uint32_t)total;
+	fos__put_l4(p, (uint32_t)len);
+	p->app_len = p->app_wire_len = (uint32_t)(total - FOS__IP4_MIN - len);
 	p->app = p->app_len ? tcp + len : NULL;
 	fos__put_ports(p, tcp);
 	fos__put_seqs(p, tcp + 4);

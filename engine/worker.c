@@ -54,6 +54,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	fos__store_init(&w->store);
 	w->crowded = w->cfg.max_sessions / 2 + 1;
 	w->plain_tag = fos__key4_tag(0xffff, IPPROTO_TCP);
+	w->plain_secret = fos__key4_secret(w->plain_tag, w->cfg.seed);
 	w->quiet_ns = w->cfg.idle_ns < w->cfg.linger_ns ? w->cfg.idle_ns : w->cfg.linger_ns;
 	if (!w->cfg.frag.seed)
 		w->cfg.frag.seed = w->cfg.seed;
@@ -355,7 +356,6 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 {
 	if (p->f.ts_ns > w->now_ns)
 		w->now_ns = p->f.ts_ns;
-	w->st.verdict[p->verdict]++;
 	if (p->verdict == FOS_PKT_FRAGMENT) {
 		if (w->cfg.verify_checksums && !fos_checksum_ok(p)) { /* its header's; the datagram gets a new one */
 			w->st.bad_checksum++;

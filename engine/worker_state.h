@@ -57,6 +57,7 @@ struct fos_worker {
 	struct fos__flow *flow[FOS_FLOWS_MAX];
 	struct fos__release *release;           /* or NULL: nobody asks which packets may leave */
 	uint32_t plain_tag;                     /* of parse_plain.h's packets: key4.h */
+	uint64_t plain_secret;                  /* likewise */
 	uint64_t quiet_ns;                      /* a session that was quiet for less has not timed out */
 	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets, and likewise: */
 	struct fos_span span[FOS_BATCH_MAX];

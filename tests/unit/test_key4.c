@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * test_key4.c: the short key of IPv4 says the same as the key: both directions have one hash, the side that sent is the side that
- * the key says, and what differs in anything is another session.
+ * the key says, and what differs in anything is another session. Hashes are spread as by chance.
  */
 #include "key4.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
 
 #include "engine_run.h"
 
@@ -45,7 +48,8 @@ static void test_as_the_key(void **state)
 		fos_key_of(&y.p, vlan, &ky);
 		struct fos__key4 sx = fos__key4_of(&x.p, vlan), sy = fos__key4_of(&y.p, vlan),
 		                 of = fos__key4_of_key(&kx);
-		bool equal = memcmp(&kx, &ky, sizeof(kx)) == 0, both = sx.from == sx.to;
+		bool equal = memcmp(&kx, &ky, sizeof(kx)) == 0,
+		     both = (uint32_t)sx.addr == sx.addr >> 32 && x.p.sport == x.p.dport;
 
 		assert_int_equal(fos__key4_side(&sx, &kx), both ? 0 : side);
 		assert_int_equal(fos__key4_side(&sy, &kx) >= 0, equal);
@@ -60,7 +64,9 @@ static void test_as_the_key(void **state)
 /* The seed is in the hash, and so is every part of the key. */
 static void test_hash(void **state)
 {
-	struct fos__key4 k = { 1, 2, 3 }, other[] = { { 3, 2, 3 }, { 1, 3, 3 }, { 1, 2, 4 }, { 1, 2, 0x10003 } };
+	struct fos__key4 k = { 1, 2, 3 },
+	                 other[] = { { 3, 2, 3 },       { 1, 3, 3 },       { 1, 2, 4 },
+		                     { 1, 2, 0x10003 }, { 1, 0x10002, 3 }, { UINT64_C(1) << 32, 2, 3 } };
 
 	(void)state;
 	assert_int_not_equal(fos__key4_hash(&k, 1), fos__key4_hash(&k, 2));
@@ -68,9 +74,44 @@ static void test_hash(void **state)
 		assert_int_not_equal(fos__key4_hash(&k, 1), fos__key4_hash(&other[i], 1));
 }
 
+enum { KEYS = 1 << 18, PLACES = 1 << 16 };
+
+/* How unevenly keys that were given out in a row fall into places: 1 as by chance. */
+static double uneven(int what, uint64_t seed)
+{
+	uint32_t *n = calloc(PLACES, sizeof(*n));
+	double sum = 0, mean = (double)KEYS / PLACES;
+
+	assert_non_null(n);
+	for (uint32_t i = 0; i < KEYS; i++) {
+		uint32_t from = htonl(0x0a000001 + (what == 0 ? i : what == 1 ? i >> 16 : i & 511));
+		uint32_t to = htonl(0x0a800001 + (what == 2 ? i >> 9 : 0));
+		uint16_t port = what == 1 ? (uint16_t)i : 1234;
+		struct fos__key4 k = { .addr = from | (uint64_t)to << 32,
+			               .port = fos__key4_port(port, what == 2 ? 1234 : 80),
+			               .tag = fos__key4_tag(0xffff, 6) };
+
+		n[fos__key4_hash(&k, seed) % PLACES]++;
+	}
+	for (unsigned i = 0; i < PLACES; i++)
+		sum += (n[i] - mean) * (n[i] - mean) / mean;
+	free(n);
+	return sum / PLACES;
+}
+
+/* Addresses in a row, ports in a row, and a net that talks to another. */
+static void test_spread(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 8; seed++)
+		for (int what = 0; what < 3; what++)
+			assert_in_range(uneven(what, seed) * 100, 80, 125);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_as_the_key), cmocka_unit_test(test_hash) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_as_the_key), cmocka_unit_test(test_hash),
+		                            cmocka_unit_test(test_spread) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
