@@ -37,11 +37,14 @@ static bool runs_plain(const struct fos_session *s, int side, bool holds)
 void fos__fast_learn(struct fos_session *s)
 {
 	bool may = s->flow && s->flow->plain && s->key.proto == IPPROTO_TCP && !(s->flags & SESSION_LACKS);
-	uint32_t flags = s->flags & ~(uint32_t)(3 * FOS_SESSION_PLAIN0 | 3 * FOS_SESSION_ABOVE0);
+	uint32_t flags =
+	    s->flags & ~(uint32_t)(3 * FOS_SESSION_PLAIN0 | 3 * FOS_SESSION_BESIDE0 | 3 * FOS_SESSION_ABOVE0);
 
 	for (int side = 0; may && side < 2; side++) {
+		bool beside = s->half[!side].flags & FOS_HALF_HOLDS;
+
 		if (runs_plain(s, side, false))
-			flags |= (uint32_t)FOS_SESSION_PLAIN0 << side;
+			flags |= (uint32_t)(beside ? FOS_SESSION_BESIDE0 : FOS_SESSION_PLAIN0) << side;
 		else if (runs_plain(s, side, true))
 			flags |= (uint32_t)FOS_SESSION_ABOVE0 << side;
 	}
@@ -240,12 +243,10 @@ static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint
 }
 
 /* What both short ways do of a packet that comes at `now`. */
-static inline __attribute__((always_inline)) void count_packet(struct fos_worker *w, struct fos_session *s,
-                                                               struct fos__half *h, struct fos__half *peer,
-                                                               const struct fos_pkt *p, uint64_t now)
+static inline __attribute__((always_inline)) void note(struct fos_worker *w, struct fos_session *s, struct fos__half *h,
+                                                       struct fos__half *peer, const struct fos_pkt *p, uint64_t now)
 {
 	w->now_ns = s->last_ns = now;
-	w->st.payload_bytes += p->app_len;
 	h->pkts++;
 	acknowledge(peer, p->ack);
 }
@@ -262,7 +263,8 @@ static __attribute__((noinline)) bool join_held(struct fos_worker *w, struct fos
 	if (p->app_len == 0 || pos <= h->next || pos - h->next > FOS_WINDOW || now >= held->calm_ns ||
 	    (int32_t)(h->pkts + 1 - held->calm_pkts) >= 0)
 		return false;
-	count_packet(w, s, h, &s->half[!side], p, now);
+	note(w, s, h, &s->half[!side], p, now);
+	w->st.payload_bytes += p->app_len;
 	if (to > h->high)
 		h->high = to;
 	if (s->flow->n_packet)
@@ -283,40 +285,75 @@ static __attribute__((noinline)) bool join_held(struct fos_worker *w, struct fos
 	return true;
 }
 
-/* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. */
+/* The next packet of its direction. */
+static inline __attribute__((always_inline)) bool take_next(struct fos_worker *w, struct fos_session *s, size_t side,
+                                                            struct fos_pkt *p, uint32_t i, uint64_t now)
+{
+	struct fos__half *h = s->half + side, *peer = s->half + (side ^ 1);
+	const struct fos__flow *f = s->flow;
+	uint32_t len = p->app_len;
+
+	if ((uint32_t)h->next != p->seq)
+		return false;
+	note(w, s, h, peer, p, now);
+	if (len) {
+		h->next += len;
+		if (h->next > h->high)
+			h->high = h->next;
+		w->st.payload_bytes += len;
+		w->st.delivered_bytes += len;
+	}
+	if (f->n_packet)
+		fos__fast_show(s, p, (int)side);
+	if (len && f->n_queues)
+		push(w, s, (int)side, i, p);
+	return true;
+}
+
+/* Its own direction or the other one holds something. */
+static __attribute__((noinline)) bool take_beside(struct fos_worker *w, struct fos_session *s, int side,
+                                                  struct fos_pkt *p, uint32_t i, uint64_t now)
+{
+	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
+		return false;
+	if (s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side)
+		return join_held(w, s, side, p, now);
+	return take_next(w, s, (size_t)side, p, i, now);
+}
+
+static inline __attribute__((always_inline)) bool take_from(struct fos_worker *w, struct fos_session *s, int side,
+                                                            struct fos_pkt *p, uint32_t i, uint64_t now)
+{
+	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side)))
+		return (s->flags & (uint32_t)(FOS_SESSION_ABOVE0 | FOS_SESSION_BESIDE0) << side) &&
+		       take_beside(w, s, side, p, i, now);
+	return take_next(w, s, (size_t)side, p, i, now);
+}
+
+/* Once a session was quiet for short_ns. */
+static __attribute__((noinline)) bool may_go(const struct fos_worker *w, const struct fos_session *s,
+                                             const struct fos_pkt *p, uint64_t now)
+{
+	return now - s->last_ns < w->quiet_ns && (!w->cfg.verify_checksums || fos_checksum_ok(p));
+}
+
+/* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. Each side has
+ * code of its own, in which all places are constants. */
 static inline __attribute__((always_inline)) bool take(struct fos_worker *w, struct fos_pkt *p,
                                                        const struct fos__place *at, uint32_t i)
 {
 	struct fos_session *s = at->likely;
 	uint64_t now = p->f.ts_ns > w->now_ns ? p->f.ts_ns : w->now_ns;
-	uint32_t len = p->app_len;
 	int side;
 
-	if (!s || len != p->app_wire_len || (p->tcp_flags & FLAGS) != FOS_TCP_ACK || FOS_BUG_ANY)
+	if (!s || p->app_len != p->app_wire_len || (p->tcp_flags & FLAGS) != FOS_TCP_ACK || FOS_BUG_ANY)
+		return false;
+	if (FOS__UNLIKELY(now - s->last_ns >= w->short_ns) && !may_go(w, s, p, now))
 		return false;
 	side = fos__place_side(s, at);
-	if (side < 0 || now - s->last_ns >= w->quiet_ns || (w->cfg.verify_checksums && !fos_checksum_ok(p)))
-		return false;
-	struct fos__half *h = s->half + (size_t)side, *peer = s->half + ((size_t)side ^ 1);
-
-	if (FOS__UNLIKELY(peer->flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
-		return false;
-	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side)))
-		return (s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side) && join_held(w, s, side, p, now);
-	if ((uint32_t)h->next != p->seq)
-		return false;
-	uint64_t next = h->next + len;
-
-	count_packet(w, s, h, peer, p, now);
-	h->next = next;
-	if (next > h->high)
-		h->high = next;
-	w->st.delivered_bytes += len;
-	if (s->flow->n_packet)
-		fos__fast_show(s, p, side);
-	if (len && s->flow->n_queues)
-		push(w, s, side, i, p);
-	return true;
+	if (side == 0)
+		return take_from(w, s, 0, p, i, now);
+	return side == 1 && take_from(w, s, 1, p, i, now);
 }
 
 /* May it go the short way of those with which a session begins or ends? */

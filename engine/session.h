@@ -73,6 +73,7 @@ enum fos__session_flag {
 	FOS_SESSION_AGAIN = 1u << 8,     /* there is an older use of the 4-tuple */
 	FOS_SESSION_PLAIN0 = 1u << 9,    /* nothing is out of order for side 0, see fast.h; side 1 is the next bit */
 	FOS_SESSION_ABOVE0 = 1u << 11,   /* nothing but that segments wait above a hole; side 1 is the next bit */
+	FOS_SESSION_BESIDE0 = 1u << 13,  /* as PLAIN, but something of the other side waits; side 1 is the next bit */
 };
 
 /* Three groups: the first 64 bytes find the session, the next 64 are both directions' hot halves, the rest is for what is

@@ -37,6 +37,7 @@ struct fos__held *fos__tcp_held_of(struct fos_worker *w, struct fos_session *s, 
 	}
 	t->held[side] = held;
 	s->half[side].flags |= FOS_HALF_HOLDS;
+	s->flags &= ~((uint32_t)FOS_SESSION_PLAIN0 << !side);
 	held->since_ns = since_ns;
 	held->since_pkts = since_pkts;
 	fos__tcp_account(w, held, 0);

@@ -56,6 +56,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 	w->plain_tag = fos__key4_tag(0xffff, IPPROTO_TCP);
 	w->plain_secret = fos__key4_secret(w->plain_tag, w->cfg.seed);
 	w->quiet_ns = w->cfg.idle_ns < w->cfg.linger_ns ? w->cfg.idle_ns : w->cfg.linger_ns;
+	w->short_ns = w->cfg.verify_checksums ? 0 : w->quiet_ns;
 	if (!w->cfg.frag.seed)
 		w->cfg.frag.seed = w->cfg.seed;
 	err = fos__table_init(&w->table);

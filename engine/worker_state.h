@@ -59,6 +59,7 @@ struct fos_worker {
 	uint32_t plain_tag;                     /* of parse_plain.h's packets: key4.h */
 	uint64_t plain_secret;                  /* likewise */
 	uint64_t quiet_ns;                      /* a session that was quiet for less has not timed out */
+	uint64_t short_ns;                      /* ... and of its packets no checksum is to be looked at */
 	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets, and likewise: */
 	struct fos_span span[FOS_BATCH_MAX];
 	struct fos__spans spans[FOS_BATCH_MAX];

@@ -275,8 +275,8 @@ static void test_packets_go_it(void **state)
 	assert_non_null(s);
 	assert_int_equal(s->flags & (3 * FOS_SESSION_PLAIN0), 3 * FOS_SESSION_PLAIN0);
 	er_feed_part(w, &t, 4, 5, 64, ER_STABLE);
-	assert_int_equal(s->flags & (3 * FOS_SESSION_PLAIN0 | 3 * FOS_SESSION_ABOVE0),
-	                 FOS_SESSION_ABOVE0 | FOS_SESSION_PLAIN0 << 1);
+	assert_int_equal(s->flags & (3 * FOS_SESSION_PLAIN0 | 3 * FOS_SESSION_ABOVE0 | 3 * FOS_SESSION_BESIDE0),
+	                 FOS_SESSION_ABOVE0 | FOS_SESSION_BESIDE0 << 1);
 	er_feed_part(w, &t, 5, 6, 64, ER_STABLE);
 	assert_int_equal(s->flags & (3 * FOS_SESSION_PLAIN0), 3 * FOS_SESSION_PLAIN0);
 	fos_worker_end(w, FOS_END_EOF);
