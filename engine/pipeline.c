@@ -314,20 +314,21 @@ static __attribute__((noinline)) void run(struct fos_worker *w, struct fos_sessi
 		settle(w, s, side);
 }
 
-void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
+/* What a flow with one module has of it; false: it is not as usual, and nothing was done but that the side is no longer listed. */
+static inline __attribute__((always_inline)) bool run_solo(struct fos_worker *w, struct fos_session *s, unsigned side)
 {
 	const struct fos__flow *f = s->flow;
-	struct fos__queue *q;
-
-	if (!f->solo || s->key.proto != IPPROTO_TCP || !(q = fos__queue_plain(s, side))->in || !is_fresh(q) ||
-	    q->tail == q->in->first->off) {
-		run(w, s, side);
-		return;
-	}
-	/* There is one module only. */
 	const struct fos__inst *in = &f->inst[0];
-	struct fos_stream *v = (struct fos_stream *)((uintptr_t)s + f->views_off) + (unsigned)side;
+	struct fos__queue *q;
+	struct fos_stream *v;
 
+	s->flags &= ~((uint32_t)FOS_SESSION_TOUCHED0 << side);
+	if (!f->solo || s->key.proto != IPPROTO_TCP)
+		return false;
+	q = fos__queue_plain(s, (int)side);
+	if (!is_fresh(q) || q->tail == q->in->first->off)
+		return false;
+	v = (struct fos_stream *)((uintptr_t)s + f->views_off) + side;
 	s->flags |= (uint32_t)FOS_SESSION_OPEN0 << side;
 	v->head = q->in->first->off;
 	if (!(v->flags & FOS_VIEW_OPEN))
@@ -335,11 +336,29 @@ void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
 	v->shown = (uint32_t)(q->tail - v->head);
 	in->data(in->self, v);
 	if (v->shown)
-		settle(w, s, side);
+		settle(w, s, (int)side);
 	else if (q->in->own || q->in->pooled)
 		fos__queue_clear(q);
 	else
 		q->in = NULL;
+	return true;
+}
+
+void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side)
+{
+	if (!run_solo(w, s, (unsigned)side))
+		run(w, s, side);
+}
+
+void fos__pipeline_run_all(struct fos_worker *w)
+{
+	for (size_t i = 0; i < w->n_touched; i++) {
+		unsigned side = w->touched[i] & 1;
+		struct fos_session *s = (struct fos_session *)(w->touched[i] - side);
+
+		if ((s->flags & (uint32_t)FOS_SESSION_TOUCHED0 << side) && !run_solo(w, s, side))
+			run(w, s, (int)side);
+	}
 }
 
 /* Nothing waits for anyone, so that modules only have to be told. */

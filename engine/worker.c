@@ -197,21 +197,8 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 
 void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side)
 {
-	uint32_t bit = (uint32_t)FOS_SESSION_TOUCHED0 << side;
-
-	if (!(s->flags & bit))
-		return;
-	s->flags &= ~bit;
-	fos__pipeline_run(w, s, side);
-}
-
-static void run_touched(struct fos_worker *w)
-{
-	for (size_t i = 0; i < w->n_touched; i++) {
-		int side = w->touched[i] & 1;
-
-		fos__worker_show(w, (struct fos_session *)(w->touched[i] - (unsigned)side), side);
-	}
+	if (s->flags & (uint32_t)FOS_SESSION_TOUCHED0 << side)
+		fos__pipeline_run(w, s, side);
 }
 
 static void free_dead(struct fos_worker *w)
@@ -402,7 +389,7 @@ int fos_worker_run_at(struct fos_worker *w, struct fos_batch *b, const uint64_t 
 	if (b->now_ns > w->now_ns)
 		w->now_ns = b->now_ns;
 	look_at_due(w);
-	run_touched(w);
+	fos__pipeline_run_all(w);
 	if (w->release)
 		fos__release_batch(w, b);
 	w->n_touched = 0;

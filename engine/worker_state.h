@@ -77,8 +77,10 @@ void fos__worker_admit(struct fos_worker *w, struct fos_pkt *p, struct fos__plac
 /* ... runs them now, if it is on the list. */
 void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side);
 
-/* pipeline.c: runs the flow's modules over what a side of a session has gained. */
+/* pipeline.c: runs the flow's modules over what a side of a session has gained; it is then no longer on that list. */
 void fos__pipeline_run(struct fos_worker *w, struct fos_session *s, int side);
+/* ... over all that is on the list. */
+void fos__pipeline_run_all(struct fos_worker *w);
 /* ... for the last time, and tells them how the stream ended. */
 void fos__pipeline_close(struct fos_worker *w, struct fos_session *s, int side);
 

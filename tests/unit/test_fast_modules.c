@@ -421,7 +421,7 @@ static char *run(const struct er_trace *t, const struct drawn *d, bool fast, str
 	chance = d->modules_do;
 	w = worker_of(d);
 	if (!fast)
-		w->quiet_ns = 0; /* what was not quiet for any time at all */
+		w->quiet_ns = w->short_ns = 0; /* what was not quiet for any time at all */
 	feed(w, d, t, 0, end);
 	if (end) {
 		fos_worker_end(w, FOS_END_EOF);
