@@ -224,12 +224,45 @@ static inline __attribute__((always_inline)) void push(struct fos_worker *w, str
 	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
 }
 
-void fos__fast_show(struct fos_session *s, const struct fos_pkt *p, int side)
+void fos__fast_tell(struct fos_worker *w)
 {
-	const struct fos__flow *f = s->flow;
+	const struct fos__flow *f = w->seen_flow;
+	size_t n = (size_t)(w->seen_end - w->seen);
+
+	w->seen_end = w->seen;
+	for (unsigned i = 0; n && i < f->n_packets; i++)
+		f->packets[i].call(f->packets[i].self, w->seen, n);
+}
+
+/* The packet is not of the flow whose run it is, or the flow has modules that take each by itself. */
+static __attribute__((noinline)) void show_first(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p,
+                                                 int side)
+{
+	struct fos__flow *f = s->flow;
 
 	for (unsigned i = 0; i < f->n_packet; i++)
 		f->packet[i].call(f->packet[i].self, s, p, side);
+	if (!f->n_packets)
+		return;
+	if (w->seen_flow != f)
+		fos__fast_tell(w);
+	w->seen_flow = f;
+	w->run_flow = f->n_packet ? NULL : f;
+	*w->seen_end++ = (struct fos_seen){ .session = s, .pkt = p, .dir = side };
+}
+
+static inline __attribute__((always_inline)) void show(struct fos_worker *w, struct fos_session *s,
+                                                       const struct fos_pkt *p, int side)
+{
+	if (s->flow == w->run_flow)
+		*w->seen_end++ = (struct fos_seen){ .session = s, .pkt = p, .dir = side };
+	else if (s->flow->wants_packets)
+		show_first(w, s, p, side);
+}
+
+void fos__fast_show(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p, int side)
+{
+	show(w, s, p, side);
 }
 
 /* May the clock and an acknowledgement go on without anything coming of it for what a side holds? */
@@ -267,8 +300,7 @@ static __attribute__((noinline)) bool join_held(struct fos_worker *w, struct fos
 	w->st.payload_bytes += p->app_len;
 	if (to > h->high)
 		h->high = to;
-	if (s->flow->n_packet)
-		fos__fast_show(s, p, side);
+	show(w, s, p, side);
 	bool behind = pos >= fos__pieces_end(&held->pieces);
 
 	if ((behind || to <= fos__held_least(held)) && w->cfg.overlap != FOS_OVERLAP_LINUX)
@@ -303,8 +335,7 @@ static inline __attribute__((always_inline)) bool take_next(struct fos_worker *w
 		w->st.payload_bytes += len;
 		w->st.delivered_bytes += len;
 	}
-	if (f->n_packet)
-		fos__fast_show(s, p, (int)side);
+	show(w, s, p, (int)side);
 	if (len && f->n_queues)
 		push(w, s, (int)side, i, p);
 	return true;
@@ -435,12 +466,13 @@ void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 		fetch_held(w, b);
 	if (w->store.inner.chunks > w->store.inner.empty || w->clock_ns) {
 		place_fetched(w, b);
-		return;
-	}
-	bool crowded = w->st.sessions_now + b->n >= w->crowded;
-	struct fos__place *at = w->place;
-	uint32_t i = 0;
+	} else {
+		bool crowded = w->st.sessions_now + b->n >= w->crowded;
+		struct fos__place *at = w->place;
+		uint32_t i = 0;
 
-	for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
-		place(w, p, at, i, crowded);
+		for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
+			place(w, p, at, i, crowded);
+	}
+	fos__fast_tell(w);
 }

@@ -41,8 +41,11 @@ static inline int fos__place_side(const struct fos_session *s, const struct fos_
 	return memcmp(&s->key, &at->key, sizeof(at->key)) == 0 ? at->side : -1;
 }
 
-/* Modules that want packets see it. */
-void fos__fast_show(struct fos_session *s, const struct fos_pkt *p, int side);
+/* Modules that want packets see it, or will by fos__fast_tell(). */
+void fos__fast_show(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p, int side);
+
+/* Tells modules that take packets in runs of those that came: before anything else that they are told. */
+void fos__fast_tell(struct fos_worker *w);
 
 /* After a packet went the long way, or whatever else changed flags: may the next ones go the short one? Sets the session's
  * FOS_SESSION_PLAIN bits. */

@@ -27,8 +27,7 @@ static inline __attribute__((always_inline)) void count_packet(struct fos_worker
 	s->last_ns = w->now_ns;
 	s->half[side].pkts++;
 	w->st.payload_bytes += p->app_len;
-	if (s->flow->n_packet)
-		fos__fast_show(s, p, side);
+	fos__fast_show(w, s, p, side);
 }
 
 /* After the packet. */

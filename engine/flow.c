@@ -169,13 +169,16 @@ size_t fos__flow_layout(struct fos__flow *f, bool gates)
 {
 	size_t off = sizeof(struct fos_session);
 
-	f->n_queues = f->n_packet = 0;
+	f->n_queues = f->n_packet = f->n_packets = 0;
 	for (unsigned i = 0; i < f->n_inst; i++) {
 		const struct fos_module *m = f->inst[i].module;
 		struct fos__level *l = &f->level[f->inst[i].level];
 
-		f->wants_packets |= m->packet != NULL;
-		if (m->packet) {
+		f->wants_packets |= m->packet || m->packets;
+		if (m->packets) {
+			f->packets[f->n_packets].call = m->packets;
+			f->packets[f->n_packets++].self = f->inst[i].self;
+		} else if (m->packet) {
 			f->packet[f->n_packet].call = m->packet;
 			f->packet[f->n_packet++].self = f->inst[i].self;
 		}

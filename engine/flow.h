@@ -55,8 +55,12 @@ struct fos__flow {
 	struct {
 		void (*call)(void *self, struct fos_session *s, const struct fos_pkt *p, int dir);
 		void *self;
-	} packet[FOS_INSTANCES_MAX]; /* who wants packets */
-	unsigned n_packet;
+	} packet[FOS_INSTANCES_MAX]; /* who wants packets, each as it comes */
+	struct {
+		void (*call)(void *self, const struct fos_seen *v, size_t n);
+		void *self;
+	} packets[FOS_INSTANCES_MAX]; /* ... and in runs */
+	unsigned n_packet, n_packets;
 	enum fos_release release;
 	size_t queues_off, views_off, size; /* of a session's slab element */
 	size_t gate_off;                    /* ... and of its two gates (release.h); 0: its packets leave at once */

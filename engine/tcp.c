@@ -6,6 +6,7 @@
 
 #include <flowos/seq.h>
 
+#include "fast.h"
 #include "queue.h"
 #include "release.h"
 
@@ -67,6 +68,7 @@ static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t
 
 	if (!f->wants_late || len == 0)
 		return;
+	fos__fast_tell(w);
 	fos__worker_show(w, s, side); /* what was passed on before it */
 	for (unsigned i = 0; i < f->n_inst; i++)
 		if (f->inst[i].module->stream_late)

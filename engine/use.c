@@ -160,6 +160,7 @@ static void close_modules(struct fos_worker *w, struct fos_session *s)
 {
 	const struct fos__flow *f = s->flow;
 
+	fos__fast_tell(w);
 	for (int side = 0; side < 2; side++)
 		fos__pipeline_close(w, s, side);
 	for (unsigned i = 0; i < f->n_inst; i++)

@@ -52,6 +52,7 @@ int fos_worker_create(const struct fos_worker_config *cfg, struct fos_worker **o
 		w->cfg = *cfg;
 	fos__worker_defaults(&w->cfg);
 	fos__store_init(&w->store);
+	w->seen_end = w->seen;
 	w->crowded = w->cfg.max_sessions / 2 + 1;
 	w->plain_tag = fos__key4_tag(0xffff, IPPROTO_TCP);
 	w->plain_secret = fos__key4_secret(w->plain_tag, w->cfg.seed);
@@ -184,6 +185,7 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 		uintptr_t *t = realloc(w->touched, n * sizeof(*t));
 
 		if (!t) { /* its modules run now instead of later */
+			fos__fast_tell(w);
 			fos__pipeline_run(w, s, side);
 			fos__release_due(w, s, side, false);
 			return;
@@ -197,8 +199,10 @@ void fos__worker_touch(struct fos_worker *w, struct fos_session *s, int side)
 
 void fos__worker_show(struct fos_worker *w, struct fos_session *s, int side)
 {
-	if (s->flags & (uint32_t)FOS_SESSION_TOUCHED0 << side)
-		fos__pipeline_run(w, s, side);
+	if (!(s->flags & (uint32_t)FOS_SESSION_TOUCHED0 << side))
+		return;
+	fos__fast_tell(w);
+	fos__pipeline_run(w, s, side);
 }
 
 static void free_dead(struct fos_worker *w)
@@ -273,12 +277,15 @@ static void show_datagrams(const struct fos__inst *i, struct fos_session *s, con
 	}
 }
 
-static void show_packet(struct fos_session *s, const struct fos_pkt *p, int side)
+static void show_packet(struct fos_worker *w, struct fos_session *s, const struct fos_pkt *p, int side)
 {
 	const struct fos__flow *f = s->flow;
 
-	fos__fast_show(s, p, side);
-	for (unsigned i = 0; p->verdict == FOS_PKT_UDP && i < f->n_inst; i++)
+	fos__fast_show(w, s, p, side);
+	if (p->verdict != FOS_PKT_UDP || !f->wants_datagrams)
+		return;
+	fos__fast_tell(w);
+	for (unsigned i = 0; i < f->n_inst; i++)
 		if (f->inst[i].module->datagram)
 			show_datagrams(&f->inst[i], s, p, side);
 }
@@ -323,8 +330,7 @@ static void place(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at
 		w->st.unmatched++;
 		return;
 	}
-	if (s->flow->wants_packets || (s->flow->wants_datagrams && p->verdict == FOS_PKT_UDP))
-		show_packet(s, p, side);
+	show_packet(w, s, p, side);
 	if (p->verdict == FOS_PKT_TCP)
 		fos__tcp_input(w, s, p, side);
 	else

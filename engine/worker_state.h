@@ -63,6 +63,10 @@ struct fos_worker {
 	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets, and likewise: */
 	struct fos_span span[FOS_BATCH_MAX];
 	struct fos__spans spans[FOS_BATCH_MAX];
+	/* Packets of which modules that take them in runs were not told: fos__fast_tell(). */
+	struct fos__flow *seen_flow; /* all are of this one */
+	struct fos__flow *run_flow;  /* the same, if no module of it takes each packet by itself; or NULL */
+	struct fos_seen *seen_end, seen[FOS_BATCH_MAX];
 };
 
 /* worker.c: fills in what was left 0. */

@@ -260,7 +260,9 @@ void mh_packet(struct fos_session *s, int dir, const void *data, size_t len, uin
 
 	mh_pkt_fill(s, &p, dir, data, len);
 	p.tcp_flags = flags;
-	if (s->mh->m->packet)
+	if (s->mh->m->packets)
+		s->mh->m->packets(s->mh->self, &(struct fos_seen){ s, &p, dir }, 1);
+	else if (s->mh->m->packet)
 		s->mh->m->packet(s->mh->self, s, &p, dir);
 }
 

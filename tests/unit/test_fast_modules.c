@@ -9,9 +9,9 @@
 
 #include "worker_state.h"
 
-#include "engine_run.h"
+#include "odd_traffic.h"
 
-enum { TALKS = 6, KINDS = 8, PACKETS = 500, LOG = 4 << 20, MS = ER_SECOND / 1000 };
+enum { KINDS = 11, FIRST_RUN = 8, LOG = 4 << 20, MS = ER_SECOND / 1000 };
 
 /* ---- modules that write down every call, and keep, read and release by chance -------------------------------------- */
 
@@ -19,6 +19,7 @@ static char *wrote;
 static size_t at;
 static uint64_t chance; /* of what modules do: the same calls draw the same */
 static uint64_t opened; /* instances */
+static size_t longest;  /* run of packets */
 
 __attribute__((format(printf, 1, 2))) static void note(const char *form, ...)
 {
@@ -175,6 +176,20 @@ static void mix_packet(void *self, struct fos_session *s, const struct fos_pkt *
 	     (unsigned long long)p->id, dir, (unsigned long long)fos_session_last_ns(s));
 }
 
+static void mix_each(void *self, struct fos_session *s, const struct fos_pkt *p, int dir)
+{
+	note("seen %u %llu %llu %d\n", (unsigned)(uintptr_t)self, (unsigned long long)fos_session_id(s),
+	     (unsigned long long)p->id, dir);
+}
+
+static void mix_run(void *self, const struct fos_seen *v, size_t n)
+{
+	assert_in_range(n, 1, FOS_BATCH_MAX);
+	longest = n > longest ? n : longest;
+	for (size_t i = 0; i < n; i++)
+		mix_each(self, v[i].session, v[i].pkt, v[i].dir);
+}
+
 static void mix_session(void *self, struct fos_session *s)
 {
 	note("session %u %llu %u %u %d %d\n", (unsigned)(uintptr_t)self, (unsigned long long)fos_session_id(s),
@@ -195,116 +210,17 @@ static const struct fos_module kind[KINDS] = {
 	{ MIX, .packet = mix_packet },
 	{ MIX, STREAMS, .stream_late = mix_late },
 	{ MIX, STREAMS, .stream_data = mix_data, .datagram = mix_packet, .stream_state = 24 },
+	{ MIX, STREAMS, .stream_data = mix_data, .stream_late = mix_late, .packets = mix_run },
+	{ MIX, .packets = mix_run },
+	{ MIX, STREAMS, .stream_data = all_data, .datagram = mix_packet, .packets = mix_run, .packet = mix_packet },
 };
 
-/* ---- traffic ------------------------------------------------------------------------------------------------------- */
-
-struct talk {
-	uint32_t seq[2];
-	bool open;
+/* The same, but that they see each packet as it comes. */
+static const struct fos_module each[KINDS - FIRST_RUN] = {
+	{ MIX, STREAMS, .stream_data = mix_data, .stream_late = mix_late, .packet = mix_each },
+	{ MIX, .packet = mix_each },
+	{ MIX, STREAMS, .stream_data = all_data, .datagram = mix_packet, .packet = mix_each },
 };
-
-static const char letters[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz";
-
-/* The payload is what stands at the sequence number, or now and then something else. */
-static void say(struct er_trace *t, const struct talk *k, int who, int dir, uint8_t flags, int64_t off, uint32_t len,
-                uint64_t *rnd)
-{
-	uint32_t back = er_draw(rnd, 3) ? 0 : (uint32_t)er_draw(rnd, 60);
-	struct er_spec s = { .dir = dir,
-		             .v6 = who % 3 == 2,
-		             .udp = who == 5,
-		             .bad = er_draw(rnd, 80) == 0,
-		             .vlan = who == 4 || who == 3 ? (uint16_t)(1 + er_draw(rnd, 20) / 19) : 0,
-		             .host = (uint8_t)(who + 1),
-		             .port = (uint16_t)(80 + who % 2),
-		             .flags = flags,
-		             .seq = k->seq[dir] + (uint32_t)off,
-		             .ack = k->seq[!dir] - back,
-		             .len = len,
-		             .more = er_draw(rnd, 60) ? 0 : (uint32_t)er_draw(rnd, 9) };
-
-	s.data = letters + (er_draw(rnd, 9) ? s.seq % 26 : er_draw(rnd, 26));
-	er_add(t, &s);
-	if (er_draw(rnd, 20) == 0) /* the clock does not go back */
-		t->frame[t->n - 1].f.ts_ns -= er_draw(rnd, 20) * MS;
-}
-
-static void open_talk(struct er_trace *t, struct talk *k, int who, uint64_t *rnd)
-{
-	for (int dir = 0; dir < 2; dir++)
-		k->seq[dir] = er_draw(rnd, 3) ? (uint32_t)fos_mix64((*rnd)++) : UINT32_MAX - (uint32_t)er_draw(rnd, 60);
-	if (er_draw(rnd, 4)) {
-		say(t, k, who, 0, FOS_TCP_SYN, 0, 0, rnd);
-		k->seq[0]++;
-		say(t, k, who, 1, FOS_TCP_SYN | FOS_TCP_ACK, 0, 0, rnd);
-		k->seq[1]++;
-	}
-	k->open = true;
-}
-
-static void go_on(struct er_trace *t, struct talk *k, int who, uint64_t *rnd)
-{
-	int dir = (int)er_draw(rnd, 2);
-	uint32_t len = (uint32_t)er_draw(rnd, 20);
-	uint8_t ack = FOS_TCP_ACK;
-
-	switch (er_draw(rnd, 70)) {
-	case 0:
-	case 1:
-	case 2: /* lost, or held until what comes next */
-		k->seq[dir] += len;
-		return;
-	case 3:
-	case 4:
-	case 5:
-	case 6: /* somewhere near, over whatever is there */
-		say(t, k, who, dir, ack, 60 - (int64_t)er_draw(rnd, 120), len, rnd);
-		return;
-	case 7:
-		say(t, k, who, dir, ack | FOS_TCP_FIN, 0, len, rnd);
-		k->seq[dir] += len + 1;
-		k->open = er_draw(rnd, 2);
-		return;
-	case 8:
-		say(t, k, who, dir, er_draw(rnd, 2) ? FOS_TCP_RST : FOS_TCP_RST | FOS_TCP_ACK, 0, 0, rnd);
-		k->open = er_draw(rnd, 2);
-		return;
-	case 9:
-		say(t, k, who, dir, ack, (int64_t)1 << (20 + er_draw(rnd, 11)), len, rnd);
-		return;
-	case 10:
-		t->ts_ns += er_draw(rnd, 30) * 10 * MS;
-		return;
-	case 11:
-		ack = 0;
-		break;
-	case 12: /* a hole that is filled from behind */
-		for (int i = 3; i >= 0; i--)
-			say(t, k, who, dir, ack, i * 10, 10, rnd);
-		k->seq[dir] += 40;
-		return;
-	default:
-		break;
-	}
-	say(t, k, who, dir, ack, 0, len, rnd);
-	k->seq[dir] += len;
-}
-
-static void traffic(struct er_trace *t, uint64_t *rnd)
-{
-	struct talk k[TALKS] = { 0 };
-	int talks = 1 + (int)er_draw(rnd, TALKS);
-
-	for (int i = 0; i < PACKETS; i++) {
-		int who = (int)er_draw(rnd, (uint64_t)talks);
-
-		if (!k[who].open)
-			open_talk(t, &k[who], who, rnd);
-		go_on(t, &k[who], who, rnd);
-	}
-}
 
 /* ---- settings, and both ways --------------------------------------------------------------------------------------- */
 
@@ -313,6 +229,7 @@ struct drawn {
 	unsigned batch, flows;
 	const char *filter[2], *levels[2], *level[2][5];
 	unsigned modules[2], stage[2][5], kind[2][5];
+	bool each; /* packets one by one */
 	uint64_t modules_do;
 	unsigned how;   /* enum er_mode, or */
 	bool clock;     /* the worker has a share of the packets */
@@ -362,7 +279,7 @@ static void draw(struct drawn *d, uint64_t *rnd)
 		             .modules_do = fos_mix64((*rnd)++),
 		             .how = (unsigned)er_draw(rnd, ER_MODES),
 		             .clock = er_draw(rnd, 3) == 0,
-		             .ends_at = er_draw(rnd, 3) ? 0 : er_draw(rnd, PACKETS) };
+		             .ends_at = er_draw(rnd, 3) ? 0 : er_draw(rnd, ODD_STEPS) };
 	for (unsigned f = 0; f < d->flows; f++)
 		draw_modules(d, f, rnd);
 }
@@ -377,10 +294,13 @@ static struct fos_worker *worker_of(const struct drawn *d)
 		char name[2] = { (char)('a' + f) };
 
 		assert_int_equal(fos_worker_add_flow(w, name, d->filter[f], d->levels[f], err, sizeof(err)), f);
-		for (unsigned i = 0; i < d->modules[f]; i++)
-			if (fos_worker_add_module(w, (int)f, d->stage[f][i], &kind[d->kind[f][i]], NULL, d->level[f][i],
-			                          err, sizeof(err)))
+		for (unsigned i = 0; i < d->modules[f]; i++) {
+			unsigned k = d->kind[f][i];
+			const struct fos_module *m = d->each && k >= FIRST_RUN ? &each[k - FIRST_RUN] : &kind[k];
+
+			if (fos_worker_add_module(w, (int)f, d->stage[f][i], m, NULL, d->level[f][i], err, sizeof(err)))
 				fail_msg("%s", err);
+		}
 	}
 	return w;
 }
@@ -464,7 +384,7 @@ static void test_no_call_changes(void **state)
 		struct drawn d;
 
 		draw(&d, &rnd);
-		traffic(&t, &rnd);
+		odd_traffic(&t, &rnd);
 		wrote[0] = '\0';
 		char *slow = run(&t, &d, false, &slow_st), *fast = run(&t, &d, true, &st);
 
@@ -480,6 +400,101 @@ static void test_no_call_changes(void **state)
 		er_trace_free(&t);
 	}
 	free(wrote);
+}
+
+/* The lines of the instance with this number; in each it is the second word. */
+static char *lines_of(const char *all, uint64_t number)
+{
+	char *lines = malloc(strlen(all) + 1), *to = lines;
+
+	assert_non_null(lines);
+	for (const char *p = all, *end; *p; p = end) {
+		const char *space = strchr(p, ' ');
+
+		end = strchr(p, '\n') + 1;
+		if (space && space < end && strtoull(space, NULL, 10) == number) {
+			memcpy(to, p, (size_t)(end - p));
+			to += end - p;
+		}
+	}
+	*to = '\0';
+	return lines;
+}
+
+/* Instance by instance; frees both. */
+static void compare(char *runs, char *one_by_one, int n)
+{
+	for (uint64_t i = 1; i <= opened; i++) {
+		char *a = lines_of(one_by_one, i), *b = lines_of(runs, i);
+
+		if (strcmp(a, b) != 0)
+			say_difference(a, b, n);
+		free(a);
+		free(b);
+	}
+	free(runs);
+	free(one_by_one);
+}
+
+/* What an instance is told, and in which order, is the same with runs of packets and with each by itself. */
+static void test_runs(void **state)
+{
+	uint64_t rnd = er_seed() + 1;
+	const char *cases = getenv("FLOWOS_CASES");
+	int many = cases ? atoi(cases) : 300;
+
+	(void)state;
+	longest = 0;
+	wrote = malloc(LOG);
+	assert_non_null(wrote);
+	for (int n = 0; n < many; n++) {
+		struct fos_worker_stats st;
+		struct er_trace t = { 0 };
+		struct drawn d;
+
+		draw(&d, &rnd);
+		for (unsigned f = 0; f < d.flows; f++)
+			if (d.modules[f])
+				d.kind[f][0] = FIRST_RUN + (unsigned)er_draw(&rnd, KINDS - FIRST_RUN);
+		odd_traffic(&t, &rnd);
+		wrote[0] = '\0';
+		char *runs = run(&t, &d, true, &st);
+
+		d.each = true;
+		compare(runs, run(&t, &d, true, &st), n);
+		er_trace_free(&t);
+	}
+	assert_true(longest > 4);
+	free(wrote);
+}
+
+/* A hole is filled above which so much waits that modules look at it before the batch ends. */
+static void test_run_before_much(void **state)
+{
+	struct drawn d = { .batch = 64,
+		           .flows = 1,
+		           .levels = { "app" },
+		           .modules = { 1 },
+		           .kind = { { FIRST_RUN } },
+		           .level = { { "app" } } };
+	struct fos_worker_stats st;
+	struct er_trace t = { 0 };
+
+	(void)state;
+	wrote = malloc(LOG);
+	assert_non_null(wrote);
+	er_script(&t, "> S 100; < SA 500 101; > A 101 501");
+	for (uint32_t i = 0; i < 1000; i++)
+		er_add(&t,
+		       &(struct er_spec){ .flags = FOS_TCP_ACK, .seq = 102 + i, .ack = 501, .data = "x", .len = 1 });
+	er_script(&t, "< A 501 101 y; > A 101 501 z; < A 502 102 y");
+	char *runs = run(&t, &d, true, &st);
+
+	assert_int_equal(st.held_segments, 1000);
+	d.each = true;
+	compare(runs, run(&t, &d, true, &st), 0);
+	free(wrote);
+	er_trace_free(&t);
 }
 
 /* A segment for which the other direction of its session has to give up a hole: the next hole there may be known to be lost. */
@@ -511,7 +526,8 @@ static void test_the_other_direction_pays(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_no_call_changes),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_no_call_changes), cmocka_unit_test(test_runs),
+		                            cmocka_unit_test(test_run_before_much),
 		                            cmocka_unit_test(test_the_other_direction_pays) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
