@@ -63,7 +63,6 @@ const struct fos_key *fos__place_key(const struct fos_worker *w, const struct fo
 static inline __attribute__((always_inline)) void place_of(const struct fos_worker *w, struct fos_pkt *p,
                                                            struct fos__place *at)
 {
-	at->is_session = true;
 	at->has_key = false;
 	at->likely = NULL;
 	if (FOS__LIKELY(p->ip_version == 4)) {
@@ -83,7 +82,6 @@ void fos__place_of(struct fos_worker *w, struct fos_pkt *p, struct fos__place *a
 static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint64_t secret, struct fos_pkt *p,
                                                               struct fos__place *at)
 {
-	at->is_session = true;
 	at->has_key = false;
 	at->key4 = (struct fos__key4){ .addr = fos__key4_addr(p->ip + 12, p->ip + 16),
 		                       .port = fos__key4_port(p->sport, p->dport),
@@ -105,9 +103,20 @@ static FOS__FETCHES void fetch_headers(const struct fos_batch *b)
 		__builtin_prefetch(p->f.data + 14);
 }
 
+/* Any other frame. */
+static __attribute__((noinline)) void parse_other(struct fos_worker *w, struct fos_pkt *p, struct fos__place *at)
+{
+	w->st.captured_bytes += fos_frame_caplen(&p->f);
+	w->st.wire_bytes += p->f.wire_len;
+	w->st.verdict[fos__parse_steps(p, w->cfg.parse_flags)]++;
+	if (p->verdict <= FOS_PKT_UDP) {
+		place_of(w, p, at);
+		fos__table_prefetch(&w->table, p->hash);
+	}
+}
+
 void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 {
-	struct fos_pkt *end = b->pkt + b->n;
 	struct fos__place *at = w->place;
 	uint64_t whole = 0, id = w->next_pkt; /* bytes of parse_plain.h's frames */
 	const struct fos__bucket *bucket = w->table.now.bucket;
@@ -115,23 +124,16 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 	uint64_t secret = w->plain_secret;
 
 	fetch_headers(b);
-	for (struct fos_pkt *p = b->pkt; p < end; p++, at++) {
+	for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++) {
 		p->id = ++id;
-		if (FOS__LIKELY(fos__parse_plain(p))) {
-			whole += p->f.len;
-			place_plain(tag, secret, p, at);
-			__builtin_prefetch(&bucket[p->hash & mask]);
+		if (FOS__UNLIKELY(!fos__parse_plain(p))) {
+			parse_other(w, p, at);
+			others++;
 			continue;
 		}
-		w->st.captured_bytes += fos_frame_caplen(&p->f);
-		w->st.wire_bytes += p->f.wire_len;
-		at->is_session = fos__parse_steps(p, w->cfg.parse_flags) <= FOS_PKT_UDP;
-		w->st.verdict[p->verdict]++;
-		others++;
-		if (at->is_session) {
-			place_of(w, p, at);
-			fos__table_prefetch(&w->table, p->hash);
-		}
+		whole += p->f.len;
+		place_plain(tag, secret, p, at);
+		__builtin_prefetch(&bucket[p->hash & mask]);
 	}
 	w->next_pkt = id;
 	w->st.captured_bytes += whole;
@@ -157,12 +159,14 @@ static void look_up(struct fos_worker *w, const struct fos_batch *b)
 	struct fos__place *at = w->place;
 
 	for (const struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++) {
-		uint32_t n = at->is_session ? fos__table_home(&w->table, p->hash) : 0;
-		struct fos_session *s = n ? fos__slab_at(&w->slab, n) : NULL;
+		uint32_t n = p->verdict <= FOS_PKT_UDP ? fos__table_home(&w->table, p->hash) : 0;
+		struct fos_session *s;
 
-		at->likely = s;
-		if (!s)
+		if (FOS__UNLIKELY(!n)) {
+			at->likely = NULL;
 			continue;
+		}
+		at->likely = s = fos__slab_at(&w->slab, n);
 		__builtin_prefetch(s, 1);
 		__builtin_prefetch(&s->half, 1);
 		if (p->app_len) { /* views and queues */
@@ -193,7 +197,7 @@ static __attribute__((noinline)) void push_more(struct fos_worker *w, struct fos
 		fos__queue_push(w, s, side, p, p->app, p->app_len, true, NULL);
 		return;
 	}
-	struct fos_span *sp = &w->span[i];
+	struct fos_span *sp = &w->fresh[i].span;
 
 	*sp = (struct fos_span){
 		.prev = in->last, .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p
@@ -206,20 +210,21 @@ static __attribute__((noinline)) void push_more(struct fos_worker *w, struct fos
 
 /* Payload that is the first that its direction gained in this batch: the span and the list that it is are the batch's. */
 static inline __attribute__((always_inline)) void push(struct fos_worker *w, struct fos_session *s, int side,
-                                                       uint32_t i, const struct fos_pkt *p)
+                                                       uint32_t i, const struct fos_pkt *p, uint32_t len)
 {
 	struct fos__queue *q = fos__queue_plain(s, side);
-	struct fos_span *sp = &w->span[i];
-	struct fos__spans *in = &w->spans[i];
+	struct fos_span *sp = &w->fresh[i].span;
+	struct fos__spans *in = &w->fresh[i].spans;
+	uint64_t off = q->tail;
 
 	if (q->in || w->n_touched == w->touched_size) {
 		push_more(w, s, side, i, p);
 		return;
 	}
-	*sp = (struct fos_span){ .off = q->tail, .data = p->app, .len = p->app_len, .flags = FOS_SPAN_PKT, .pkt = p };
+	*sp = (struct fos_span){ .off = off, .data = p->app, .len = len, .flags = FOS_SPAN_PKT, .pkt = p };
 	*in = (struct fos__spans){ .first = sp, .last = sp, .spans = 1, .hint = sp };
 	q->in = in;
-	q->tail += p->app_len;
+	q->tail = off + len;
 	s->flags |= (uint32_t)FOS_SESSION_TOUCHED0 << side;
 	w->touched[w->n_touched++] = (uintptr_t)s | (unsigned)side;
 }
@@ -337,7 +342,7 @@ static inline __attribute__((always_inline)) bool take_next(struct fos_worker *w
 	}
 	show(w, s, p, (int)side);
 	if (len && f->n_queues)
-		push(w, s, (int)side, i, p);
+		push(w, s, (int)side, i, p, len);
 	return true;
 }
 
@@ -400,6 +405,15 @@ static inline __attribute__((always_inline)) void place(struct fos_worker *w, st
 {
 	if (crowded || (!take(w, p, at, i) && !(may_end(at->likely, p) && fos__fast_ends(w, p, at))))
 		fos__worker_admit(w, p, at);
+}
+
+static inline __attribute__((always_inline)) void place_all(struct fos_worker *w, struct fos_batch *b, bool crowded)
+{
+	struct fos__place *at = w->place;
+	uint32_t i = 0;
+
+	for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
+		place(w, p, at, i, crowded);
 }
 
 /* When much is held: finding a place among it is waiting for memory, so all places are looked for at once. */
@@ -467,12 +481,10 @@ void fos__fast_batch(struct fos_worker *w, struct fos_batch *b)
 	if (w->store.inner.chunks > w->store.inner.empty || w->clock_ns) {
 		place_fetched(w, b);
 	} else {
-		bool crowded = w->st.sessions_now + b->n >= w->crowded;
-		struct fos__place *at = w->place;
-		uint32_t i = 0;
-
-		for (struct fos_pkt *p = b->pkt, *end = p + b->n; p < end; p++, at++, i++)
-			place(w, p, at, i, crowded);
+		if (w->st.sessions_now + b->n >= w->crowded)
+			place_all(w, b, true);
+		else
+			place_all(w, b, false);
 	}
 	fos__fast_tell(w);
 }

@@ -108,7 +108,8 @@ static inline bool fos__parse_plain(struct fos_pkt *p)
 {
 	const struct fos_frame *f = &p->f;
 	const uint8_t *ip = f->data + 14, *tcp = ip + FOS__IP4_MIN;
-	uint64_t total, len;
+	uint32_t total;
+	size_t len, head;
 
 	if (f->linktype != 1 || !fos__is_whole(f) || f->len < 14 + FOS__IP4_MIN + FOS__TCP_MIN)
 		return false;
@@ -118,14 +119,15 @@ static inline bool fos__parse_plain(struct fos_pkt *p)
 		return false;
 	total = fos__be16(ip + 2);
 	len = (tcp[12] & 0xf0u) >> 2;
-	if (total > f->len - 14 || len < FOS__TCP_MIN || FOS__IP4_MIN + len > total || FOS_BUG(PADDING))
+	head = FOS__IP4_MIN + len;
+	if (total > f->len - 14 || len < FOS__TCP_MIN || head > total || FOS_BUG(PADDING))
 		return false;
 	p->buf = NULL;
 	p->ip = ip;
-	p->ip_len = (uint32_t)total;
+	p->ip_len = total;
 	fos__put_l4(p, (uint32_t)len);
-	p->app_len = p->app_wire_len = (uint32_t)(total - FOS__IP4_MIN - len);
-	p->app = p->app_len ? tcp + len : NULL;
+	p->app_len = p->app_wire_len = total - (uint32_t)head;
+	p->app = p->app_len ? ip + head : NULL;
 	fos__put_ports(p, tcp);
 	fos__put_seqs(p, tcp + 4);
 	fos__put_kind(p, tcp[13]);

@@ -95,7 +95,7 @@ static inline uint32_t fos__table_home(const struct fos__table *t, uint32_t hash
 	struct fos__probe p;
 
 	for (unsigned bits = fos__slots_match(b->hash, hash); bits; bits &= bits - 1) {
-		uint32_t number = b->number[__builtin_ctz(bits)];
+		uint32_t number = b->number[(unsigned)__builtin_ctz(bits)];
 
 		if (number)
 			return number;

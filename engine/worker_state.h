@@ -24,7 +24,6 @@ enum { FOS_FLOWS_MAX = 64 };
 struct fos__place {
 	struct fos_session *likely; /* what is found first under its hash, or NULL; once it was placed: its own */
 	struct fos__key4 key4;      /* the key, where it is IPv4 */
-	bool is_session;            /* else the rest means nothing */
 	bool has_key;               /* `key` and `side` are set; fos__place_key() sets them */
 	int side;                   /* of the key: who sent it */
 	struct fos_key key;
@@ -61,8 +60,10 @@ struct fos_worker {
 	uint64_t quiet_ns;                      /* a session that was quiet for less has not timed out */
 	uint64_t short_ns;                      /* ... and of its packets no checksum is to be looked at */
 	struct fos__place place[FOS_BATCH_MAX]; /* of this batch's packets, and likewise: */
-	struct fos_span span[FOS_BATCH_MAX];
-	struct fos__spans spans[FOS_BATCH_MAX];
+	struct {
+		struct fos_span span;
+		struct fos__spans spans;
+	} fresh[FOS_BATCH_MAX];
 	/* Packets of which modules that take them in runs were not told: fos__fast_tell(). */
 	struct fos__flow *seen_flow; /* all are of this one */
 	struct fos__flow *run_flow;  /* the same, if no module of it takes each packet by itself; or NULL */
