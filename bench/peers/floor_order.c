@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FEW = 8, AT_ONCE = 32, LINE = 64, SYN = 2 };
+enum { FEW = 8, AHEAD = 16, LINE = 64, SYN = 2 };
 
 struct waiting {
 	const uint8_t *data;
@@ -39,23 +39,21 @@ static void pass(struct floor_order *o, struct floor_order_lane *l, const struct
 	l->next = w->seq + w->len;
 }
 
-/* What is next of what waits, a number of segments at a time, whose bytes are fetched together. */
+/* What is next of what waits. The bytes of some segments ahead are on their way into the second-level cache: of more, or into the
+ * first, they would push each other out before they are read. */
 static void drain(struct floor_order *o, struct floor_order_lane *l)
 {
-	while (l->n && (int32_t)(l->wait[l->head].seq - l->next) <= 0) {
-		const struct waiting *w = l->wait + l->head;
-		uint32_t end = l->next, n = 0;
+	const struct waiting *w = l->wait + l->head;
+	uint32_t done = 0, ahead = 0;
 
-		for (; n < l->n && n < AT_ONCE && (int32_t)(w[n].seq - end) <= 0; n++) {
-			end = w[n].seq + w[n].len;
-			for (uint32_t at = 0; at < w[n].len; at += LINE)
-				__builtin_prefetch(w[n].data + at);
-		}
-		for (uint32_t i = 0; i < n; i++)
-			pass(o, l, &w[i]);
-		l->head += n;
-		l->n -= n;
+	for (; done < l->n && (int32_t)(w[done].seq - l->next) <= 0; done++) {
+		for (; ahead < l->n && ahead <= done + AHEAD; ahead++)
+			for (uint32_t at = 0; at < w[ahead].len; at += LINE)
+				__builtin_prefetch(w[ahead].data + at, 0, 2);
+		pass(o, l, &w[done]);
 	}
+	l->head += done;
+	l->n -= done;
 	if (!l->n)
 		l->head = 0;
 }
