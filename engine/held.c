@@ -265,7 +265,6 @@ int fos__held_join(struct fos__held *h, bool front, const struct fos_pkt *p, uin
 
 	if (!o)
 		return -ENOMEM;
-	o->data = o->pkt.app;
 	o->o_from = pos;
 	o->o_len = p->app_len;
 	o->held_ns = now_ns;

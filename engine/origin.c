@@ -23,12 +23,17 @@ static const uint8_t *moved(const uint8_t *p, const struct fos_frame *f, const u
 	return to + f->len + (p - f->ext);
 }
 
-/* Makes *to a copy of *from that outlives the batch. */
+/* Do its bytes stay where they are? */
+static inline bool stays(const struct fos_pkt *p)
+{
+	return (p->f.flags & FOS_FRAME_STABLE) && !p->buf;
+}
+
+/* Makes *to, a copy of *from, one that outlives the batch. */
 static int pkt_keep(struct fos_pkt *to, const struct fos_pkt *from)
 {
 	const struct fos_frame *f = &from->f;
 
-	*to = *from;
 	if (from->buf) {
 		fos_buf_get(from->buf);
 		if (!(f->flags & FOS_FRAME_STABLE)) {
@@ -37,8 +42,6 @@ static int pkt_keep(struct fos_pkt *to, const struct fos_pkt *from)
 		}
 		return 0;
 	}
-	if (f->flags & FOS_FRAME_STABLE)
-		return 0;
 	struct fos_buf *b = fos_buf_new(f->len + f->ext_len);
 
 	if (!b)
@@ -71,24 +74,30 @@ static void note(struct fos__store *st, struct fos__origin *o, const struct fos_
 	st->kept_mask |= UINT64_C(1) << i;
 }
 
+/* Of stable bytes nothing is read from what was just written: that would wait until the origin is in the cache. */
 struct fos__origin *fos__origin_new(struct fos__store *st, const struct fos_pkt *pkt)
 {
 	struct fos__origin *o = fos__pool_take(&st->origin);
 
 	if (!o)
 		return NULL;
-	if (pkt_keep(&o->pkt, pkt)) {
-		fos__pool_give(o);
-		return NULL;
+	o->pkt = *pkt;
+	o->data = pkt->app;
+	o->bytes = sizeof(*o);
+	if (!stays(pkt)) {
+		if (pkt_keep(&o->pkt, pkt)) {
+			fos__pool_give(o);
+			return NULL;
+		}
+		o->data = o->pkt.app;
+		o->bytes += (uint32_t)(sizeof(struct fos_buf) + o->pkt.buf->len + 16);
 	}
 	o->refs = 1;
 	o->pieces = 0;
-	o->data = NULL;
 	o->o_from = o->held_ns = 0;
 	o->o_len = o->joined = 0;
 	o->heir = NULL;
 	o->shown = false;
-	o->bytes = (uint32_t)(sizeof(*o) + (o->pkt.buf ? sizeof(struct fos_buf) + o->pkt.buf->len + 16 : 0));
 	if (st->batch)
 		note(st, o, pkt);
 	return o;

@@ -35,7 +35,7 @@ struct fos__origin {
 
 #define FOS_JOINED_LOSES UINT32_MAX
 
-/* One reference, `data` NULL and the positions 0; NULL: no memory. */
+/* One reference, `data` that of its payload, and the positions 0; NULL: no memory. */
 struct fos__origin *fos__origin_new(struct fos__store *st, const struct fos_pkt *pkt);
 void fos__origin_put(struct fos__origin *o);
 
