@@ -58,7 +58,7 @@ static inline size_t fos__held_bytes(const struct fos__held *h)
 /* Where the first piece begins; there is one. */
 static inline uint64_t fos__held_least(const struct fos__held *h)
 {
-	return fos__cursor_from(fos__pieces_first(&h->pieces));
+	return h->pieces.least;
 }
 
 static inline const uint8_t *fos__piece_data(const struct fos__origin *o, uint64_t from)

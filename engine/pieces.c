@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "store.h"
+
+enum { AHEAD = 32 }; /* pieces whose origins are fetched before they are taken out */
 
 _Static_assert(sizeof(struct fos__leaf) == 32, "a leaf's arrays begin behind it");
 
@@ -17,6 +20,7 @@ void fos__pieces_init(struct fos__pieces *p, struct fos__store *store)
 {
 	memset(p, 0, offsetof(struct fos__pieces, small_room));
 	p->store = store;
+	p->least = UINT64_MAX;
 	p->small.cap = FOS_LEAF_INLINE;
 	p->first = p->last = &p->small;
 }
@@ -357,11 +361,36 @@ static void prefer(const struct fos__pieces *p, struct fos__cursor *c)
 		*c = (struct fos__cursor){ .leaf = c->leaf->prev, .i = c->leaf->prev->n };
 }
 
+static void put(struct fos__leaf *l, unsigned i, const struct fos__piece *x)
+{
+	fos__leaf_from(l)[i] = x->from;
+	fos__leaf_rest(l)[i] = (struct fos__piece_rest){
+		.stamp_ns = x->stamp_ns, .origin = x->origin, .len = x->len, .stamp_pkts = x->stamp_pkts
+	};
+}
+
+/* Behind all, in the last leaf, where there is room and a piece already: nothing moves, and no key changes. */
+static bool append(struct fos__pieces *p, struct fos__cursor *c, const struct fos__piece *x)
+{
+	struct fos__leaf *l = p->last;
+
+	if (c->leaf || l->n == 0 || l->at + l->n == l->cap)
+		return false;
+	put(l, l->n, x);
+	*c = (struct fos__cursor){ .leaf = l, .i = l->n };
+	l->n++;
+	p->count++;
+	p->finger = l;
+	return true;
+}
+
 int fos__pieces_insert(struct fos__pieces *p, struct fos__cursor *c, const struct fos__piece *x)
 {
 	struct fos__cursor at = *c;
 	struct fos__leaf *l;
 
+	if (append(p, c, x))
+		return 0;
 	prefer(p, &at);
 	if (at.leaf->n == at.leaf->cap && split(p, &at))
 		return -ENOMEM;
@@ -373,12 +402,11 @@ int fos__pieces_insert(struct fos__pieces *p, struct fos__cursor *c, const struc
 		move(l, at.i + 1, l, at.i, l->n - at.i);
 	}
 	l->n++;
-	fos__leaf_from(l)[at.i] = x->from;
-	fos__leaf_rest(l)[at.i] = (struct fos__piece_rest){
-		.stamp_ns = x->stamp_ns, .origin = x->origin, .len = x->len, .stamp_pkts = x->stamp_pkts
-	};
+	put(l, at.i, x);
 	if (at.i == 0 && l != p->first)
 		rekey(l->parent, l, x->from);
+	if (x->from < p->least)
+		p->least = x->from;
 	p->count++;
 	p->finger = l;
 	*c = at;
@@ -414,6 +442,11 @@ static void remove_child(struct fos__pieces *p, struct fos__inner *in, const voi
 		if (!p->root)
 			break;
 	}
+}
+
+static void note_least(struct fos__pieces *p)
+{
+	p->least = p->count ? fos__leaf_from(p->first)[0] : UINT64_MAX;
 }
 
 /* An empty leaf goes; the only one is left to be the set's own. */
@@ -455,7 +488,7 @@ static bool join(struct fos__pieces *p, struct fos__leaf *r)
 	return true;
 }
 
-void fos__pieces_erase(struct fos__pieces *p, struct fos__cursor *c)
+static void erase(struct fos__pieces *p, struct fos__cursor *c)
 {
 	struct fos__leaf *l = c->leaf, *prev = l->prev;
 	unsigned before = prev ? prev->n : 0;
@@ -486,6 +519,12 @@ void fos__pieces_erase(struct fos__pieces *p, struct fos__cursor *c)
 		*c = (struct fos__cursor){ .leaf = c->leaf->next };
 }
 
+void fos__pieces_erase(struct fos__pieces *p, struct fos__cursor *c)
+{
+	erase(p, c);
+	note_least(p);
+}
+
 void fos__pieces_narrow(struct fos__pieces *p, struct fos__cursor c, uint64_t from, uint32_t len)
 {
 	fos__cursor_rest(c)->len = len;
@@ -494,6 +533,18 @@ void fos__pieces_narrow(struct fos__pieces *p, struct fos__cursor c, uint64_t fr
 	fos__leaf_from(c.leaf)[c.i] = from;
 	if (c.i == 0 && c.leaf != p->first)
 		rekey(c.leaf->parent, c.leaf, from);
+	note_least(p);
+}
+
+/* What is taken out next: the origins of the pieces, and, where they end, the leaf behind theirs. */
+static FOS__FETCHES void fetch_next(const struct fos__pieces *p)
+{
+	const struct fos__leaf *l = p->first, *next = l->next;
+
+	for (unsigned i = 0; i < AHEAD && i < l->n; i++)
+		__builtin_prefetch(fos__leaf_rest(l)[i].origin, 1);
+	for (size_t at = 0; next && l->n <= AHEAD && at < sizeof(*l) + FOS_LEAF_CAP * FOS_LEAF_ROOM; at += 64)
+		__builtin_prefetch((const char *)next + at, 1);
 }
 
 unsigned fos__pieces_pop(struct fos__pieces *p, uint64_t next, struct fos__piece *out, unsigned max)
@@ -520,5 +571,7 @@ unsigned fos__pieces_pop(struct fos__pieces *p, uint64_t next, struct fos__piece
 	p->count -= n;
 	if (l->n == 0)
 		remove_leaf(p, l);
+	note_least(p);
+	fetch_next(p);
 	return n;
 }

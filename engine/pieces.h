@@ -69,7 +69,8 @@ struct fos__pieces {
 	struct fos__inner *root;  /* NULL: there is one leaf */
 	struct fos__store *store; /* where nodes come from */
 	size_t count;
-	size_t bytes; /* of nodes, beside this struct */
+	size_t bytes;   /* of nodes, beside this struct */
+	uint64_t least; /* where the first piece begins; UINT64_MAX: there is none */
 	struct fos__leaf small;
 	uint64_t small_room[FOS_LEAF_INLINE * FOS_LEAF_ROOM / sizeof(uint64_t)];
 };
