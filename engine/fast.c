@@ -275,12 +275,13 @@ static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint
 {
 	const struct fos__half *h = &s->half[side];
 	const struct fos__held *held = s->trouble->held[side];
+	uint64_t pos = fos_seq_near(h->next, ack);
 
-	return fos_seq_near(h->next, ack) < fos__held_least(held) && now < held->calm_ns &&
+	return (pos <= h->ack || pos < fos__held_least(held)) && now < held->calm_ns &&
 	       (int32_t)(h->pkts - held->calm_pkts) < 0;
 }
 
-/* What both short ways do of a packet that comes at `now`. */
+/* What all short ways do of a packet that comes at `now`. */
 static inline __attribute__((always_inline)) void note(struct fos_worker *w, struct fos_session *s, struct fos__half *h,
                                                        struct fos__half *peer, const struct fos_pkt *p, uint64_t now)
 {
@@ -289,26 +290,40 @@ static inline __attribute__((always_inline)) void note(struct fos_worker *w, str
 	acknowledge(peer, p->ack);
 }
 
-/* A segment above the hole joins what is held. Most come behind all of it: then there is nothing
- * to settle. */
-static __attribute__((noinline)) bool join_held(struct fos_worker *w, struct fos_session *s, int side,
-                                                const struct fos_pkt *p, uint64_t now)
+/* Where nothing comes of the time, and of the number of packets, for what a direction holds at its next packet. */
+static bool is_calm(const struct fos__half *h, const struct fos__held *held, uint64_t now)
+{
+	return now < held->calm_ns && (int32_t)(h->pkts + 1 - held->calm_pkts) < 0;
+}
+
+/* A segment above a hole: the first, or it joins what is held; most come behind all of it: then there is nothing to settle. Or it
+ * fills the hole, or all of it was passed on before. */
+static __attribute__((noinline)) bool take_at_hole(struct fos_worker *w, struct fos_session *s, int side,
+                                                   const struct fos_pkt *p, uint64_t now)
 {
 	struct fos__half *h = &s->half[side];
-	struct fos__held *held = s->trouble->held[side];
-	uint64_t pos = fos_seq_near(h->next, p->seq), to = pos + p->app_len;
+	struct fos__held *held = fos__held_of(s, side);
+	uint64_t pos = fos_seq_near(h->next, p->seq), to = pos + p->app_len, least = held ? fos__held_least(held) : 0;
+	bool fills = pos == h->next, again = pos < h->next;
 
-	if (p->app_len == 0 || pos <= h->next || pos - h->next > FOS_WINDOW || now >= held->calm_ns ||
-	    (int32_t)(h->pkts + 1 - held->calm_pkts) >= 0)
+	if (p->app_len == 0 || (held && !is_calm(h, held, now)) || (fills && to > least))
+		return false;
+	if (again ? to > h->next || pos < s->rest[side].low : pos - h->next > FOS_WINDOW)
 		return false;
 	note(w, s, h, &s->half[!side], p, now);
 	w->st.payload_bytes += p->app_len;
 	if (to > h->high)
 		h->high = to;
 	show(w, s, p, side);
-	bool behind = pos >= fos__pieces_end(&held->pieces);
+	if (again) {
+		fos__tcp_late(w, s, side, pos, p->app, p->app_len);
+		return true;
+	}
+	bool behind = held && pos >= fos__pieces_end(&held->pieces);
 
-	if ((behind || to <= fos__held_least(held)) && w->cfg.overlap != FOS_OVERLAP_LINUX)
+	if (fills)
+		fos__tcp_fill(w, s, side, p, p->app, p->app_len);
+	else if ((behind || to <= least) && w->cfg.overlap != FOS_OVERLAP_LINUX)
 		fos__tcp_join(w, s, side, !behind, p, pos);
 	else
 		fos__tcp_hold(w, s, side, p, pos, p->app, to);
@@ -316,8 +331,31 @@ static __attribute__((noinline)) bool join_held(struct fos_worker *w, struct fos
 	if (held && held->calm_ns && fos__held_bytes(held) <= w->cfg.cap_direction_bytes &&
 	    w->st.held_bytes <= w->cfg.cap_total_bytes)
 		return true;
-	fos__tcp_cap(w, s, side); /* the other direction may have to pay for it */
+	if (!fills)
+		fos__tcp_cap(w, s, side); /* the other direction may have to pay for it */
 	fos__tcp_patience_of_both(w, s);
+	fos__fast_learn(s);
+	return true;
+}
+
+/* An acknowledgement without payload of what the other side holds: it may say that the hole was lost. */
+static bool acknowledge_held(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p,
+                             uint64_t now)
+{
+	struct fos__half *h = &s->half[side], *peer = &s->half[!side];
+	struct fos__held *held = fos__held_of(s, !side);
+	uint64_t was = peer->ack;
+
+	if (p->app_len || (uint32_t)h->next != p->seq || now >= held->calm_ns ||
+	    (int32_t)(peer->pkts - held->calm_pkts) >= 0)
+		return false;
+	note(w, s, h, peer, p, now);
+	show(w, s, p, side);
+	if (peer->ack > was)
+		fos__held_stamp(held, was, peer->ack, peer->pkts, now);
+	if (held->calm_ns)
+		return true;
+	fos__tcp_patience(w, s, !side);
 	fos__fast_learn(s);
 	return true;
 }
@@ -350,11 +388,11 @@ static inline __attribute__((always_inline)) bool take_next(struct fos_worker *w
 static __attribute__((noinline)) bool take_beside(struct fos_worker *w, struct fos_session *s, int side,
                                                   struct fos_pkt *p, uint32_t i, uint64_t now)
 {
+	bool above = s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side;
+
 	if ((s->half[!side].flags & FOS_HALF_HOLDS) && !stays_held(s, !side, p->ack, now))
-		return false;
-	if (s->flags & (uint32_t)FOS_SESSION_ABOVE0 << side)
-		return join_held(w, s, side, p, now);
-	return take_next(w, s, (size_t)side, p, i, now);
+		return !above && acknowledge_held(w, s, side, p, now);
+	return (!above && take_next(w, s, (size_t)side, p, i, now)) || take_at_hole(w, s, side, p, now);
 }
 
 static inline __attribute__((always_inline)) bool take_from(struct fos_worker *w, struct fos_session *s, int side,
@@ -363,7 +401,7 @@ static inline __attribute__((always_inline)) bool take_from(struct fos_worker *w
 	if (FOS__UNLIKELY(!(s->flags & (uint32_t)FOS_SESSION_PLAIN0 << side)))
 		return (s->flags & (uint32_t)(FOS_SESSION_ABOVE0 | FOS_SESSION_BESIDE0) << side) &&
 		       take_beside(w, s, side, p, i, now);
-	return take_next(w, s, (size_t)side, p, i, now);
+	return take_next(w, s, (size_t)side, p, i, now) || take_at_hole(w, s, side, p, now);
 }
 
 /* Once a session was quiet for short_ns. */
@@ -373,8 +411,8 @@ static __attribute__((noinline)) bool may_go(const struct fos_worker *w, const s
 	return now - s->last_ns < w->quiet_ns && (!w->cfg.verify_checksums || fos_checksum_ok(p));
 }
 
-/* The short way, where the packet may go it: it is the next of its direction, and its session was not quiet for long. Each side has
- * code of its own, in which all places are constants. */
+/* The short way, where the packet may go it: it is the next of its direction or has to do with a hole, and its session was not quiet
+ * for long. Each side has code of its own, in which all places are constants. */
 static inline __attribute__((always_inline)) bool take(struct fos_worker *w, struct fos_pkt *p,
                                                        const struct fos__place *at, uint32_t i)
 {
@@ -419,6 +457,8 @@ static inline __attribute__((always_inline)) void place_all(struct fos_worker *w
 /* When much is held: finding a place among it is waiting for memory, so all places are looked for at once. */
 static void fetch(struct fos_worker *w, const struct fos_batch *b, struct fos__fetch f[FOS_BATCH_MAX])
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct fos_pkt *p = &b->pkt[i];
 		const struct fos_session *s = p->verdict == FOS_PKT_TCP ? w->place[i].likely : NULL;
@@ -430,9 +470,11 @@ static void fetch(struct fos_worker *w, const struct fos_batch *b, struct fos__f
 			f[i].to = f[i].pos + p->app_len;
 			if (f[i].pos >= fos__pieces_end(&f[i].held->pieces) || f[i].to <= fos__held_least(f[i].held))
 				f[i].held = NULL; /* it comes at an end */
+			any |= f[i].held != NULL;
 		}
 	}
-	fos__held_fetch(f, b->n);
+	if (any)
+		fos__held_fetch(f, b->n);
 }
 
 static void place_fetched(struct fos_worker *w, struct fos_batch *b)

@@ -4,8 +4,9 @@
  *
  * Nearly every packet is the next one of its direction, of a session in which nothing is out of order; for such a one
  * all that ORDER.md asks comes down to a few comparisons and additions, and they are here, with nothing allocated, copied or
- * called. A packet of which one of the comparisons does not hold goes the long way (worker.c, use.c, tcp.c), which needs none
- * of this: leaving fast.c out changes no result.
+ * called. Where nothing but a hole is out of order, what makes it, joins what waits above it, fills it, acknowledges it or comes
+ * again has short ways, too. Any other packet goes the long way (worker.c, use.c, tcp.c), which needs none of this: leaving
+ * fast.c out changes no result.
  */
 #ifndef FOS_FAST_H
 #define FOS_FAST_H

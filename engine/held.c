@@ -288,7 +288,8 @@ void fos__held_stamp(struct fos__held *h, uint64_t was, uint64_t ack, uint32_t p
 {
 	if (!h->pieces.count || fos__held_least(h) > ack)
 		return;
-	h->calm_ns = 0;
+	if (fos__held_least(h) > was) /* else what patience looks at, the first piece, is as it was */
+		h->calm_ns = 0;
 	for (struct fos__cursor c = fos__pieces_seek(&h->pieces, was); c.leaf && fos__cursor_from(c) <= ack;
 	     fos__cursor_next(&c)) {
 		struct fos__piece_rest *r = fos__cursor_rest(c);

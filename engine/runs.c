@@ -107,8 +107,3 @@ void fos__runs_clear(struct fos__runs *r)
 {
 	fos__runs_pass(r, UINT64_MAX);
 }
-
-size_t fos__runs_bytes(const struct fos__runs *r)
-{
-	return r->count * (sizeof(struct fos__run) + 16);
-}

@@ -34,6 +34,9 @@ void fos__runs_pass(struct fos__runs *r, uint64_t next);
 void fos__runs_clear(struct fos__runs *r);
 
 /* Memory that the runs cost. */
-size_t fos__runs_bytes(const struct fos__runs *r);
+static inline size_t fos__runs_bytes(const struct fos__runs *r)
+{
+	return r->count * (sizeof(struct fos__run) + 16);
+}
 
 #endif

@@ -76,9 +76,8 @@ static void late(struct fos_worker *w, struct fos_session *s, int side, uint64_t
 			                               (int64_t)(from - s->rest[side].start), data, len);
 }
 
-/* What a module is told as late lies before the start, or has been passed on. */
-static void too_late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
-                     uint32_t len)
+void fos__tcp_late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
+                   uint32_t len)
 {
 	uint64_t start = s->rest[side].start;
 	uint32_t before = from >= start ? 0 : start - from < len ? (uint32_t)(start - from) : len;
@@ -165,6 +164,13 @@ static void drain(struct fos_worker *w, struct fos_session *s, int side)
 		fos__tcp_forget_runs(w, held, h->next);
 }
 
+void fos__tcp_fill(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, const uint8_t *data,
+                   uint32_t len)
+{
+	deliver(w, s, side, p, data, len, true, NULL);
+	drain(w, s, side);
+}
+
 static void give_up_hole(struct fos_worker *w, struct fos_session *s, int side, uint64_t to, enum fos_gap_why why)
 {
 	struct fos__half *h = &s->half[side];
@@ -193,8 +199,8 @@ static void drop_before_start(struct fos_worker *w, struct fos_session *s, int s
 		uint64_t from = fos__cursor_from(c), to = fos__cursor_to(c);
 		size_t before = fos__held_bytes(held);
 
-		too_late(w, s, side, from, fos__piece_data(fos__cursor_rest(c)->origin, from),
-		         (uint32_t)((to < start ? to : start) - from));
+		fos__tcp_late(w, s, side, from, fos__piece_data(fos__cursor_rest(c)->origin, from),
+		              (uint32_t)((to < start ? to : start) - from));
 		fos__held_cut_front(held, start);
 		fos__tcp_account(w, held, before);
 		fos__tcp_drop_empty(w, s, side);
@@ -421,7 +427,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 		return;
 	}
 	if (pos < h->next)
-		too_late(w, s, side, pos, p->app, (uint32_t)((to < h->next ? to : h->next) - pos));
+		fos__tcp_late(w, s, side, pos, p->app, (uint32_t)((to < h->next ? to : h->next) - pos));
 	if (FOS_BUG(DUPLICATE_EDGE) && to == h->next)
 		h->next++;
 	if (to <= h->next)
@@ -435,8 +441,7 @@ static void segment(struct fos_worker *w, struct fos_session *s, int side, const
 	const struct fos__held *held = fos__held_of(s, side);
 
 	if (from == h->next && (!held || to <= fos__held_least(held))) {
-		deliver(w, s, side, p, data, (uint32_t)(to - from), true, NULL);
-		drain(w, s, side);
+		fos__tcp_fill(w, s, side, p, data, (uint32_t)(to - from));
 		return;
 	}
 	if (!fos__tcp_hold(w, s, side, p, from, data, to))

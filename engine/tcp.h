@@ -31,6 +31,15 @@ bool fos__tcp_hold(struct fos_worker *w, struct fos_session *s, int side, const 
 void fos__tcp_join(struct fos_worker *w, struct fos_session *s, int side, bool front, const struct fos_pkt *p,
                    uint64_t pos);
 
+/* Passes on payload that is next and ends before all that is held, and then what is held behind it. */
+void fos__tcp_fill(struct fos_worker *w, struct fos_session *s, int side, const struct fos_pkt *p, const uint8_t *data,
+                   uint32_t len);
+
+/* What came too late: `len` bytes at position `from` that lie before the start, or that were passed on. Modules that want it are
+ * told. */
+void fos__tcp_late(struct fos_worker *w, struct fos_session *s, int side, uint64_t from, const uint8_t *data,
+                   uint32_t len);
+
 /* After something was held: where that is more than may be, holes are given up. */
 void fos__tcp_cap(struct fos_worker *w, struct fos_session *s, int side);
 
