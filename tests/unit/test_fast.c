@@ -132,10 +132,10 @@ static char *with_sessions(char *text, const struct fos_worker *w)
 	return all;
 }
 
-static char *run(const struct er_trace *t, unsigned batch, bool fast, struct fos_worker_stats *st)
+static char *run(const struct er_trace *t, const struct fos_worker_config *cfg, unsigned batch, bool fast,
+                 struct fos_worker_stats *st)
 {
-	struct fos_worker_config cfg = { .hole_wait_packets = 20 };
-	struct fos_worker *w = er_worker(&cfg, NULL);
+	struct fos_worker *w = er_worker(cfg, NULL);
 
 	er_module(w, 0, &er_recorder, NULL);
 	if (!fast)
@@ -154,12 +154,12 @@ static char *run(const struct er_trace *t, unsigned batch, bool fast, struct fos
 	return all;
 }
 
-static void same_both_ways(const struct er_trace *t)
+static void same_both_ways(const struct er_trace *t, const struct fos_worker_config *cfg)
 {
 	struct fos_worker_stats slow_st, st;
 
 	for (unsigned batch = 1; batch <= 64; batch *= 8) {
-		char *slow = run(t, batch, false, &slow_st), *got = run(t, batch, true, &st);
+		char *slow = run(t, cfg, batch, false, &slow_st), *got = run(t, cfg, batch, true, &st);
 
 		assert_string_equal(got, slow);
 		assert_memory_equal(&st, &slow_st, sizeof(st));
@@ -167,6 +167,8 @@ static void same_both_ways(const struct er_trace *t)
 		free(got);
 	}
 }
+
+static const struct fos_worker_config config = { .hole_wait_packets = 20 };
 
 static void test_nothing_changes(void **state)
 {
@@ -184,7 +186,74 @@ static void test_nothing_changes(void **state)
 				open_talk(&t, &k[who], who, &rnd);
 			go_on(&t, &k[who], who, &rnd);
 		}
-		same_both_ways(&t);
+		same_both_ways(&t, &config);
+		er_trace_free(&t);
+	}
+}
+
+/* A direction whose segments come late, or never. */
+struct late {
+	int64_t off[8]; /* from `seq` */
+	uint32_t len[8];
+	unsigned n;
+};
+
+static void go_on_with_holes(struct er_trace *t, struct talk *k, struct late late[2], uint64_t *rnd)
+{
+	int dir = er_draw(rnd, 4) == 0;
+	struct late *l = &late[dir];
+	uint32_t len = 1 + (uint32_t)er_draw(rnd, 9), ack = k->seq[!dir];
+	uint64_t what = er_draw(rnd, 13);
+
+	if (what < 4) { /* an ACK of all, or of less */
+		k->seq[!dir] -= what < 2 ? 0 : (uint32_t)er_draw(rnd, 60);
+		say(t, k, 0, dir, FOS_TCP_ACK, 0, what ? 0 : len, 0);
+		k->seq[!dir] = ack;
+		len = what ? 0 : len;
+	} else if (what < 7 && l->n < 8) {
+		l->off[l->n] = 0;
+		l->len[l->n++] = len;
+	} else if (what == 7) { /* what came before, or is waited for */
+		say(t, k, 0, dir, FOS_TCP_ACK, -(int64_t)er_draw(rnd, 80), len, 0);
+		len = 0;
+	} else if (what < 10 && l->n) { /* what is missing, the whole of it or not quite */
+		unsigned i = (unsigned)er_draw(rnd, l->n);
+
+		say(t, k, 0, dir, FOS_TCP_ACK, l->off[i] - (er_draw(rnd, 5) == 0), l->len[i] + (er_draw(rnd, 5) == 0),
+		    0);
+		l->off[i] = l->off[--l->n];
+		l->len[i] = l->len[l->n];
+		len = 0;
+	} else {
+		say(t, k, 0, dir, FOS_TCP_ACK, 0, len, 0);
+	}
+	k->seq[dir] += len;
+	for (unsigned i = 0; i < l->n; i++)
+		l->off[i] -= len;
+	if (er_draw(rnd, 40) == 0)
+		er_script(t, "t 0.5");
+}
+
+/* Holes begin, are told of, are filled or given up: under each policy, with time, packets and memory that end. */
+static void test_holes(void **state)
+{
+	uint64_t rnd = er_seed();
+
+	(void)state;
+	for (int n = 0; n < 400; n++) {
+		struct fos_worker_config cfg = { .hole_wait_packets = 1 + (uint32_t)er_draw(&rnd, 60),
+			                         .hole_wait_ns = er_draw(&rnd, 2) * ER_SECOND / 100,
+			                         .overlap = (enum fos_overlap)(n % FOS_OVERLAPS),
+			                         .cap_direction_bytes = er_draw(&rnd, 3) ? 0 : 4000,
+			                         .cap_total_bytes = er_draw(&rnd, 3) ? 0 : 5000 };
+		struct late late[2] = { 0 };
+		struct talk k = { 0 };
+		struct er_trace t = { 0 };
+
+		open_talk(&t, &k, 0, &rnd);
+		for (int i = 0; i < 200; i++)
+			go_on_with_holes(&t, &k, late, &rnd);
+		same_both_ways(&t, &cfg);
 		er_trace_free(&t);
 	}
 }
@@ -250,7 +319,7 @@ static void test_short_sessions(void **state)
 
 			short_talk(&t, &k[who], who, &rnd);
 		}
-		same_both_ways(&t);
+		same_both_ways(&t, &config);
 		er_trace_free(&t);
 	}
 }
@@ -312,7 +381,7 @@ static void test_held_goes_meanwhile(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_nothing_changes),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_nothing_changes), cmocka_unit_test(test_holes),
 		                            cmocka_unit_test(test_short_sessions), cmocka_unit_test(test_packets_go_it),
 		                            cmocka_unit_test(test_held_goes_meanwhile) };
 

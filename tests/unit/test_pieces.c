@@ -116,6 +116,7 @@ static void check(const struct fos__pieces *p, const struct naive *m)
 	assert_null(p->last->next);
 	assert_int_equal(p->bytes, t.bytes);
 	assert_int_equal(p->count, m->n);
+	assert_int_equal(p->least, m->n ? m->x[0].from : UINT64_MAX);
 	for (size_t i = 0; i < m->n; i++, fos__cursor_next(&c)) {
 		assert_non_null(c.leaf);
 		assert_int_equal(fos__cursor_from(c), m->x[i].from);
