@@ -124,7 +124,7 @@ static int load(struct campaign *c)
 		return -1;
 	}
 	if (streams(o)) {
-		rc = bench_trace_stream(&c->trace, o->trace, c->err, sizeof(c->err));
+		rc = bench_trace_stream(&c->trace, o->trace, &o->cpus, o->cpu, c->err, sizeof(c->err));
 		return rc ? bench_opts_fail("%s", c->err) : -1;
 	}
 	rc = bench_trace_load(&c->trace, o->trace, !o->no_check, loading, c, c->err, sizeof(c->err));

@@ -160,6 +160,7 @@ int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, con
                bool reports, struct bench_hist *latency, struct bench_pass *out, char *err, size_t errlen)
 {
 	const struct fos_frames *f = &p->schedule.frames;
+	const struct fos_worker_config cfg = { .ahead = p->ahead };
 	struct fos_batch *b = malloc(sizeof(*b));
 	struct fos_worker *w = NULL;
 	uint64_t start;
@@ -171,7 +172,7 @@ int bench_pass(const struct bench_prepared *p, const struct bench_point *pt, con
 		return bench_team_pass(p, pt, pace, reports, latency, out, err, errlen);
 	}
 	if (rc == 0)
-		rc = bench_worker_make(&pt->engine, &pt->impair, NULL, NULL, &w, err, errlen);
+		rc = bench_worker_make(&pt->engine, &pt->impair, NULL, &cfg, &w, err, errlen);
 	if (rc == 0) {
 		bool paced = pace && (pace->multiplier > 0 || pace->pps > 0 || pace->mbps > 0);
 

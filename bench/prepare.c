@@ -82,6 +82,7 @@ int bench_prepare(struct bench_prepared *p, const struct bench_opts *o, const st
 	memset(p, 0, sizeof(*p));
 	if (trace && trace->streamed) {
 		p->stream = trace->port;
+		p->ahead = bench_pages_ahead(trace->pages);
 		return 0;
 	}
 	rc = o->gen ? source_gen(&p->source, o, pt, err, errlen)

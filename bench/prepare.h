@@ -26,7 +26,8 @@ struct bench_prepared {
 	struct bench_schedule schedule;
 	struct fos_port
 	    *stream; /* the trace's, where passes read it as they go; then there are no frames. NULL: in memory */
-	struct bench_lanes lanes; /* of the schedule; empty for one worker */
+	const struct fos_ahead *ahead; /* with `stream`: who maps pages meanwhile, or NULL */
+	struct bench_lanes lanes;      /* of the schedule; empty for one worker */
 };
 
 /* `trace` is NULL for --gen. `target` is how many packets every point of the sweep should have, 0: as it comes. */

@@ -47,12 +47,17 @@ static int open_trace(struct bench_trace *t, const char *path, char *err, size_t
 	return fos_trace_open(path, &t->port, err, errlen);
 }
 
-int bench_trace_stream(struct bench_trace *t, const char *path, char *err, size_t errlen)
+int bench_trace_stream(struct bench_trace *t, const char *path, const struct bench_cpus *cpus, int busy, char *err,
+                       size_t errlen)
 {
 	int rc = open_trace(t, path, err, errlen);
 
-	t->streamed = rc == 0;
-	return rc;
+	if (rc)
+		return rc;
+	t->streamed = true;
+	t->pages = bench_pages_start(cpus, busy);
+	fos_port_ahead(t->port, bench_pages_ahead(t->pages));
+	return 0;
 }
 
 int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (*progress)(void *, uint64_t), void *arg,
@@ -80,6 +85,7 @@ void bench_trace_free(struct bench_trace *t)
 {
 	fos_frames_free(&t->frames);
 	fos_port_close(t->port);
+	bench_pages_stop(t->pages);
 	memset(t, 0, sizeof(*t));
 }
 

@@ -17,6 +17,7 @@
 #include <flowos/reorder_metrics.h>
 #include <flowos/worker.h>
 
+#include "pages.h"
 #include "record.h"
 #include "threads.h"
 
@@ -63,10 +64,11 @@ void bench_hole_wait_text(uint32_t packets, uint64_t ns, char *buf, size_t len);
 struct bench_trace {
 	struct fos_port *port; /* its bytes */
 	struct fos_frames frames;
-	char name[256];  /* file name without folders */
-	char sha256[65]; /* of the file; "" when not asked for or not a file */
-	bool damaged;    /* frames hold what came before; frames.error says what is wrong */
-	bool streamed;   /* it was opened and not read: passes read it from the port, `frames` are empty */
+	char name[256];            /* file name without folders */
+	char sha256[65];           /* of the file; "" when not asked for or not a file */
+	bool damaged;              /* frames hold what came before; frames.error says what is wrong */
+	bool streamed;             /* it was opened and not read: passes read it from the port, `frames` are empty */
+	struct bench_pages *pages; /* streamed: what maps memory ahead of the pass, or NULL */
 };
 
 /* Reads a whole trace. Damage is no failure: see `damaged`. progress may be NULL. */
@@ -74,8 +76,10 @@ int bench_trace_load(struct bench_trace *t, const char *path, bool sha256, int (
                      char *err, size_t errlen);
 void bench_trace_free(struct bench_trace *t);
 
-/* Opens it and reads nothing: every pass reads it as it goes, a batch at a time. */
-int bench_trace_stream(struct bench_trace *t, const char *path, char *err, size_t errlen);
+/* Opens it and reads nothing: every pass reads it as it goes, a batch at a time, on CPU number `busy` (-1: any), while pages are mapped
+ * ahead of it by a thread on another of `cpus`. */
+int bench_trace_stream(struct bench_trace *t, const char *path, const struct bench_cpus *cpus, int busy, char *err,
+                       size_t errlen);
 
 /* What an impairment made of frames. */
 struct bench_schedule {

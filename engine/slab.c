@@ -8,20 +8,26 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <flowos/ahead.h>
+
+enum { STEP = 1 << 12, STEPS_AHEAD = 2 }; /* elements of which is told at once: no step is in two chunks */
+
 static size_t chunk_bytes(const struct fos__slab *s)
 {
 	return s->size << FOS_SLAB_SHIFT;
 }
 
-void fos__slab_init(struct fos__slab *s, size_t size)
+void fos__slab_init(struct fos__slab *s, size_t size, const struct fos_ahead *ahead)
 {
 	memset(s, 0, sizeof(*s));
 	s->size = size;
 	s->next = 1;
+	s->ahead = ahead;
 }
 
 void fos__slab_free(struct fos__slab *s)
 {
+	fos_ahead_settle(s->ahead);
 	for (uint32_t i = 0; i < s->chunks; i++)
 		munmap(s->chunk[i], chunk_bytes(s));
 	free(s->chunk);
@@ -49,6 +55,16 @@ static int grow(struct fos__slab *s)
 	return 0;
 }
 
+/* Tells of the elements some steps behind `number`. */
+static void tell(struct fos__slab *s, uint32_t number)
+{
+	uint32_t from = number + STEPS_AHEAD * STEP;
+
+	if (from >> FOS_SLAB_SHIFT >= s->chunks && grow(s))
+		return;
+	fos_ahead_want(s->ahead, fos__slab_at(s, from), STEP * s->size, FOS_AHEAD_WRITE);
+}
+
 void *fos__slab_take(struct fos__slab *s, uint32_t *number)
 {
 	void *p;
@@ -63,6 +79,8 @@ void *fos__slab_take(struct fos__slab *s, uint32_t *number)
 	if (s->next >> FOS_SLAB_SHIFT >= s->chunks && grow(s))
 		return NULL;
 	*number = s->next++;
+	if (s->ahead && *number % STEP == 0)
+		tell(s, *number);
 	return fos__slab_at(s, *number);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * slab.h: sessions by number, all of one size, zeroed when taken. Memory is mapped in chunks. Internal, one thread.
+ * slab.h: sessions by number, all of one size, zeroed when taken. Memory is mapped in chunks, and told of (ahead.h) some thousand
+ * elements before they are taken. Internal, one thread.
  */
 #ifndef FOS_SLAB_H
 #define FOS_SLAB_H
@@ -8,15 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct fos_ahead;
+
 struct fos__slab {
 	size_t size; /* of an element */
 	uint8_t **chunk;
 	uint32_t chunks, chunk_slots;
 	uint32_t next; /* number that was never taken, from 1 */
 	uint32_t free; /* first of those given back, or 0 */
+	const struct fos_ahead *ahead;
 };
 
-void fos__slab_init(struct fos__slab *s, size_t size);
+/* `ahead` may be NULL. */
+void fos__slab_init(struct fos__slab *s, size_t size, const struct fos_ahead *ahead);
 void fos__slab_free(struct fos__slab *s);
 void *fos__slab_take(struct fos__slab *s, uint32_t *number); /* NULL: no memory */
 void fos__slab_give(struct fos__slab *s, uint32_t number);

@@ -170,7 +170,7 @@ static void lay_out(struct fos_worker *w)
 		if (need > size)
 			size = need;
 	}
-	fos__slab_init(&w->slab, (size + 63) & ~(size_t)63);
+	fos__slab_init(&w->slab, (size + 63) & ~(size_t)63, w->cfg.ahead);
 	w->laid_out = true;
 }
 
@@ -450,7 +450,7 @@ void fos_worker_end(struct fos_worker *w, enum fos_end why)
 	size_t size = w->slab.size;
 
 	fos__slab_free(&w->slab);
-	fos__slab_init(&w->slab, size);
+	fos__slab_init(&w->slab, size, w->cfg.ahead);
 }
 
 int fos_worker_finish(struct fos_worker *w, char *err, size_t errlen)

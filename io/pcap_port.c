@@ -150,6 +150,7 @@ static const struct fos_port_ops pcap_ops = {
 	.rewind = pcap_rewind,
 	.stats = fos__tracefile_stats,
 	.error = fos__tracefile_error,
+	.ahead = fos__tracefile_ahead,
 	.close = fos__tracefile_close,
 };
 

@@ -298,6 +298,7 @@ static const struct fos_port_ops pcapng_ops = {
 	.rewind = pcapng_rewind,
 	.stats = fos__tracefile_stats,
 	.error = fos__tracefile_error,
+	.ahead = fos__tracefile_ahead,
 	.close = pcapng_close,
 };
 

@@ -17,13 +17,37 @@ int fos__tracefile_init(struct fos__tracefile *t, const struct fos_port_ops *ops
 	return t->path ? 0 : -ENOMEM;
 }
 
+/* What the kernel maps around a page that is read, where nobody has set it otherwise. */
+enum { AROUND = 64 << 10 };
+
+static void map_now(struct fos__tracefile *t, uint64_t len)
+{
+	const volatile uint8_t *from = t->map.base + t->mapped;
+
+	for (uint64_t at = 0; at < len; at += AROUND)
+		(void)from[at];
+}
+
 void fos__tracefile_map_more(struct fos__tracefile *t)
 {
-	uint64_t left = t->map.len - t->mapped, n = left < FOS__MAP_AHEAD ? left : FOS__MAP_AHEAD;
+	uint64_t most = t->ahead ? t->off + FOS__TELL_AHEAD : t->off + FOS__MAP_AHEAD;
 
-	if (n) /* advice: where the kernel does not know it, faults do it */
-		(void)madvise((void *)(uintptr_t)(t->map.base + t->mapped), n, MADV_POPULATE_READ);
-	t->mapped += n;
+	if (most > t->map.len)
+		most = t->map.len;
+	while (t->mapped < most) {
+		uint64_t left = t->map.len - t->mapped, n = left < FOS__MAP_STEP ? left : FOS__MAP_STEP;
+
+		if (!t->ahead)
+			map_now(t, n);
+		else if (!fos_ahead_want(t->ahead, t->map.base + t->mapped, n, FOS_AHEAD_READ))
+			return; /* it has enough to do: the next time */
+		t->mapped += n;
+	}
+}
+
+void fos__tracefile_ahead(struct fos_port *p, const struct fos_ahead *a)
+{
+	((struct fos__tracefile *)p)->ahead = a;
 }
 
 bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *fmt, ...)
@@ -76,10 +100,22 @@ const char *fos__tracefile_error(const struct fos_port *p)
 	return ((const struct fos__tracefile *)p)->error;
 }
 
+/* Mapped pages cost as much to give back: two halves at the same time. */
+static void let_go(const struct fos__tracefile *t)
+{
+	uint64_t half = t->mapped / 2 / FOS__MAP_STEP * FOS__MAP_STEP;
+	uint8_t *base = (uint8_t *)(uintptr_t)t->map.base;
+
+	if (half && fos_ahead_want(t->ahead, base + half, t->mapped - half, FOS_AHEAD_DONE))
+		(void)madvise(base, half, MADV_DONTNEED);
+	fos_ahead_settle(t->ahead);
+}
+
 int fos__tracefile_close(struct fos_port *p)
 {
 	struct fos__tracefile *t = (struct fos__tracefile *)p;
 
+	let_go(t);
 	fos__map_close(&t->map);
 	free(t->path);
 	free(t);

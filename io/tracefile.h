@@ -18,15 +18,18 @@
 enum {
 	FOS__CAPLEN_MAX = 256 << 10, /* a longer record is damage, unless the file announces longer ones, */
 	FOS__SNAPLEN_MAX = 16 << 20, /* up to this */
-	FOS__MAP_AHEAD = 4 << 20,    /* bytes whose pages are mapped in one go, before they are read */
+	FOS__MAP_AHEAD = 4 << 20,    /* so far ahead of the record that is next pages are mapped, */
+	FOS__TELL_AHEAD = 32 << 20,  /* or, where somebody else does it, told of; */
+	FOS__MAP_STEP = 2 << 20,     /* so much at a time */
 };
 
 struct fos__tracefile {
 	struct fos_port port;
 	struct fos__map map;
 	char *path;
-	uint64_t off;      /* of the next record */
-	uint64_t mapped;   /* pages up to here were asked for */
+	uint64_t off;    /* of the next record */
+	uint64_t mapped; /* pages up to here were asked for */
+	const struct fos_ahead *ahead;
 	uint64_t num;      /* packets given out since the start or the last rewind */
 	uint64_t clock_ns; /* latest time stamp seen */
 	struct fos_port_stats stats;
@@ -53,13 +56,15 @@ bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *f
 /* There are no more bytes: sets the status to -ENODATA, or to damage where the map is cut; returns false. */
 bool fos__tracefile_end(struct fos__tracefile *t);
 
-/* Has more pages mapped, in one go: a fault for every few of them costs more. */
+/* Maps more pages, or tells somebody to. */
 void fos__tracefile_map_more(struct fos__tracefile *t);
 
 /* To be called once a batch. */
 static inline void fos__tracefile_map(struct fos__tracefile *t)
 {
-	if (t->off + FOS__MAP_AHEAD / 2 > t->mapped && t->mapped < t->map.len)
+	uint64_t least = t->ahead ? FOS__TELL_AHEAD - FOS__MAP_STEP : FOS__MAP_AHEAD / 2;
+
+	if (t->off + least > t->mapped && t->mapped < t->map.len)
 		fos__tracefile_map_more(t);
 }
 
@@ -101,6 +106,7 @@ int fos__tracefile_batch(const struct fos__tracefile *t, struct fos_batch *b, ui
 void fos__tracefile_rewind(struct fos__tracefile *t, uint64_t off);
 void fos__tracefile_stats(const struct fos_port *p, struct fos_port_stats *st);
 const char *fos__tracefile_error(const struct fos_port *p);
+void fos__tracefile_ahead(struct fos_port *p, const struct fos_ahead *a);
 int fos__tracefile_close(struct fos_port *p); /* frees t itself: it must be the start of what malloc() gave */
 
 /* Numbers in the file's byte order, at any address. */

@@ -84,7 +84,7 @@ static void test_random(void **state)
 	uint64_t rnd = er_seed();
 
 	(void)state;
-	fos__slab_init(&slab, sizeof(struct fos_session));
+	fos__slab_init(&slab, sizeof(struct fos_session), NULL);
 	assert_null(fos__crowd_first(&c, &slab, 0));
 	for (int i = 0; i < STEPS; i++) {
 		struct fos_session *first;

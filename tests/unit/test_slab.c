@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <flowos/ahead.h>
+
 #include "slab.h"
 
 #include "engine_run.h"
@@ -27,7 +29,7 @@ static void test_random(void **state)
 	struct fos__slab s;
 
 	(void)state;
-	fos__slab_init(&s, SIZE);
+	fos__slab_init(&s, SIZE, NULL);
 	for (int step = 0; step < 5 * MOST; step++) {
 		bool up = (step / MOST) % 2 == 0;
 
@@ -71,7 +73,7 @@ static void test_reuse(void **state)
 	uint32_t number;
 
 	(void)state;
-	fos__slab_init(&s, 64);
+	fos__slab_init(&s, 64, NULL);
 	for (int round = 0; round < 5; round++) {
 		for (uint32_t i = 1; i <= MANY; i++)
 			assert_non_null(fos__slab_take(&s, &number));
@@ -83,9 +85,74 @@ static void test_reuse(void **state)
 	fos__slab_free(&s);
 }
 
+/* What is told of: pieces of the slab that lie before what was taken, each once, and nothing behind their end. */
+struct told {
+	struct fos__slab s;
+	uint32_t last; /* number taken last */
+	size_t told;   /* elements */
+	unsigned calls, settled;
+	bool refuse;
+};
+
+static bool hear(void *arg, const void *at, size_t len, enum fos_ahead_use use)
+{
+	struct told *t = arg;
+
+	assert_int_equal(use, FOS_AHEAD_WRITE);
+	assert_int_equal(len % t->s.size, 0);
+	size_t n = len / t->s.size, number = 0;
+
+	while (number >> FOS_SLAB_SHIFT < t->s.chunks && fos__slab_at(&t->s, (uint32_t)number) != at)
+		number++;
+	assert_true(number >> FOS_SLAB_SHIFT < t->s.chunks);
+	assert_int_equal((number + n - 1) >> FOS_SLAB_SHIFT, number >> FOS_SLAB_SHIFT);
+	assert_true(number > t->last && number < t->last + 16384u);
+	memset((void *)(uintptr_t)at, 0, len); /* it can be written */
+	t->calls++;
+	t->told += n;
+	return !t->refuse;
+}
+
+static void settle(void *arg)
+{
+	struct told *t = arg;
+
+	assert_true(t->s.chunks > 0 && fos__slab_at(&t->s, 0));
+	t->settled++;
+}
+
+static void test_ahead(void **state)
+{
+	enum { MANY = 5 << (FOS_SLAB_SHIFT - 1) };
+
+	(void)state;
+	for (int refuse = 0; refuse < 2; refuse++) {
+		struct told t = { .refuse = refuse };
+		const struct fos_ahead ahead = { hear, settle, &t };
+		uint32_t number;
+
+		fos__slab_init(&t.s, 192, &ahead);
+		for (uint32_t i = 1; i <= MANY; i++) {
+			t.last = i - 1;
+			assert_true(all_bytes(fos__slab_take(&t.s, &number), 192, 0));
+			assert_int_equal(number, i);
+			memset(fos__slab_at(&t.s, number), 0xff, 192);
+			if (i % 3 == 0) { /* no part of it is told of again */
+				fos__slab_give(&t.s, number);
+				assert_non_null(fos__slab_take(&t.s, &number));
+			}
+		}
+		assert_true(t.told >= MANY / 2 && t.told <= MANY + 16384);
+		assert_true(t.calls > 10);
+		fos__slab_free(&t.s);
+		assert_int_equal(t.settled, 1);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_reuse) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_reuse),
+		                            cmocka_unit_test(test_ahead) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static struct entry *entries(size_t n)
 {
 	struct entry *first = NULL;
 
-	fos__slab_init(&slab, sizeof(struct entry));
+	fos__slab_init(&slab, sizeof(struct entry), NULL);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t number;
 		struct entry *e = fos__slab_take(&slab, &number);

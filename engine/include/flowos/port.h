@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <flowos/ahead.h>
 #include <flowos/pkt.h>
 
 struct fos_port;
@@ -55,6 +56,9 @@ struct fos_port_ops {
 	 * is nothing to wait for, rx has what there is. */
 	int (*fd)(const struct fos_port *p);
 
+	/* Before the first rx: whom to tell of memory that rx will read; *a lasts until close. NULL: it has none to tell of. */
+	void (*ahead)(struct fos_port *p, const struct fos_ahead *a);
+
 	/* One line for a person on what went wrong in the last failed call, "" if nothing did. Valid until close. */
 	const char *(*error)(const struct fos_port *p);
 
@@ -91,6 +95,12 @@ static inline void fos_port_stats(const struct fos_port *p, struct fos_port_stat
 static inline int fos_port_fd(const struct fos_port *p)
 {
 	return p->ops->fd ? p->ops->fd(p) : -1;
+}
+
+static inline void fos_port_ahead(struct fos_port *p, const struct fos_ahead *a)
+{
+	if (p->ops->ahead)
+		p->ops->ahead(p, a);
 }
 
 static inline const char *fos_port_error(const struct fos_port *p)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <flowos/ahead.h>
 #include <flowos/frag.h>
 #include <flowos/module.h>
 #include <flowos/overlap.h>
@@ -59,6 +60,9 @@ struct fos_worker_config {
 	 * returns. Must not call the worker. NULL: packets are the caller's business, and no flow may be a gate. */
 	void (*release)(void *arg, const struct fos_batch *b);
 	void *release_arg;
+
+	/* Told of memory for sessions before they come; lasts as long as the worker. NULL: nobody is. */
+	const struct fos_ahead *ahead;
 };
 
 /* When there are max_sessions, one more ends another. If more than a quarter of them are half-open, it is one of these: no
