@@ -47,7 +47,11 @@ void fos__tracefile_map_more(struct fos__tracefile *t)
 
 void fos__tracefile_ahead(struct fos_port *p, const struct fos_ahead *a)
 {
-	((struct fos__tracefile *)p)->ahead = a;
+	struct fos__tracefile *t = (struct fos__tracefile *)p;
+
+	t->ahead = a;
+	if (a) /* there may be something else to do before the first rx */
+		fos__tracefile_map_more(t);
 }
 
 bool fos__tracefile_damage(struct fos__tracefile *t, uint64_t off, const char *fmt, ...)
