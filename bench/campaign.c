@@ -323,6 +323,7 @@ static void finish(struct campaign *c, size_t i)
 	run->sessions = c->points.at[i].sessions ? c->points.at[i].sessions : st->tcp_sessions;
 	run->concurrent_peak = st->sessions_peak;
 	run->workers = bench_workers(&c->points.at[i].engine);
+	run->mapped_ahead = j->prepared.ahead != NULL;
 	run->packets = st->packets;
 	run->wire_bytes = st->wire_bytes;
 	run->payload_bytes = st->payload_bytes;

@@ -341,6 +341,22 @@ static void note_commands(FILE *out, const struct bench_result *o, const struct 
 	fputs(" on\n", out);
 }
 
+static bool mapped_ahead(const struct bench_result *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->run_count; i++)
+		any |= r->runs[i].mapped_ahead;
+	return any;
+}
+
+static void note_ahead(FILE *out, const struct bench_result *o, const struct bench_result *n)
+{
+	if (mapped_ahead(o) != mapped_ahead(n))
+		fprintf(out, "note: only in %s a second thread mapped pages ahead of the engine (--cpus)\n",
+		        mapped_ahead(o) ? "old" : "new");
+}
+
 static const char *are(size_t n)
 {
 	return n == 1 ? "run is" : "runs are";
@@ -403,6 +419,7 @@ int bench_compare_results(const struct bench_result *older, const struct bench_r
 		fputc('\n', out);
 	}
 	note_commands(out, older, newer);
+	note_ahead(out, older, newer);
 	fputc('\n', out);
 	rc = print_rows(older, newer, opt, out, &count);
 	if (rc) {

@@ -194,6 +194,8 @@ static json_t *run_object(const struct bench_run *run)
 	put(&p, "drops", drops(run));
 	put(&p, "noisy", json_boolean(run->noisy));
 	put(&p, "axes", pairs(&run->axes));
+	if (run->mapped_ahead)
+		put(&p, "mapped_ahead", json_true());
 	put(&p, "partial", json_boolean(run->partial));
 	if (run->partial_reason)
 		put(&p, "partial_reason", text(run->partial_reason));

@@ -264,6 +264,7 @@ static void get_run(struct load *l, const json_t *object, struct bench_run *run)
 	get_drops(l, object, run);
 	get_bool(l, object, "noisy", &run->noisy);
 	get_pairs(l, object, "axes", &run->axes);
+	get_bool(l, object, "mapped_ahead", &run->mapped_ahead);
 	get_bool(l, object, "partial", &run->partial);
 	get_text(l, object, "partial_reason", &run->partial_reason);
 	get_text(l, object, "error", &run->error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * pages.c: see pages.h. What it is told of waits in a ring, and is done a part at a time, so that nobody waits long to have it stop.
+ * pages.c: see pages.h. What it is told of waits in a ring, and is done a part at a time, so that nobody waits long to have it settled.
  */
 #include "pages.h"
 
@@ -13,6 +13,7 @@
 enum {
 	TOLD = 64,
 	PART = 2 << 20,
+	STACK = 128 << 10,
 	AROUND = 64 << 10, /* what the kernel maps around a page that is read, where nobody has set it otherwise */
 };
 
@@ -29,6 +30,8 @@ struct bench_pages {
 	pthread_cond_t more, done;
 	struct told told[TOLD];
 	unsigned first, n; /* of those that wait */
+	uint64_t parts;    /* done so far */
+	unsigned settling; /* threads that wait for the one that is being done */
 	bool busy, stop;
 };
 
@@ -42,7 +45,9 @@ static void do_part(const struct told *t)
 			(void)((const volatile uint8_t *)t->at)[i];
 		break;
 	case FOS_AHEAD_WRITE: /* where the kernel does not know it, whoever writes does it */
+#ifdef MADV_POPULATE_WRITE
 		(void)madvise(at, t->len, MADV_POPULATE_WRITE);
+#endif
 		break;
 	case FOS_AHEAD_DONE:
 		(void)madvise(at, t->len, MADV_DONTNEED);
@@ -78,13 +83,15 @@ static void *run(void *arg)
 	while (!p->stop) {
 		p->busy = next_part(p, &part);
 		if (!p->busy) {
-			pthread_cond_broadcast(&p->done);
 			pthread_cond_wait(&p->more, &p->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&p->lock);
 		do_part(&part);
 		pthread_mutex_lock(&p->lock);
+		p->parts++;
+		if (p->settling)
+			pthread_cond_broadcast(&p->done);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -111,19 +118,18 @@ static bool want(void *arg, const void *at, size_t len, enum fos_ahead_use use)
 	return room;
 }
 
-/* What is nearly unmapped is unmapped: only what was to be mapped is forgotten. */
 static void settle(void *arg)
 {
 	struct bench_pages *p = arg;
 
 	pthread_mutex_lock(&p->lock);
-	for (unsigned i = 0; i < p->n; i++) {
-		struct told *t = &p->told[(p->first + i) % TOLD];
+	uint64_t parts = p->parts;
 
-		t->len = t->use == FOS_AHEAD_DONE ? t->len : 0;
-	}
-	while (p->busy || p->n)
+	p->n = 0;
+	p->settling++;
+	while (p->busy && p->parts == parts)
 		pthread_cond_wait(&p->done, &p->lock);
+	p->settling--;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -148,6 +154,8 @@ static int start(struct bench_pages *p, const cpu_set_t *set)
 	if (rc)
 		return rc;
 	rc = pthread_attr_setaffinity_np(&attr, sizeof(*set), set);
+	if (rc == 0)
+		rc = pthread_attr_setstacksize(&attr, STACK);
 	if (rc == 0)
 		rc = pthread_create(&p->thread, &attr, run, p);
 	pthread_attr_destroy(&attr);

@@ -147,7 +147,8 @@ struct bench_run {
 	bool noisy;
 
 	/* beyond the contract */
-	uint64_t workers; /* engine threads */
+	uint64_t workers;  /* engine threads */
+	bool mapped_ahead; /* and one more, which mapped pages before the pass needed them (pages.h) */
 	struct bench_speedup speedup;
 	struct bench_pairs axes; /* the point on further sweep axes: "reorder" -> "5%", "workers" -> "2" */
 	bool partial;            /* the trace was damaged: what is here stands for the part before */

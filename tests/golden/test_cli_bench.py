@@ -343,6 +343,16 @@ class Output(Case):
         self.assertEqual([run[key] for key in ("streams", "udp", "service_ns", "hol_wait_ns", "memory")], [None] * 5)
         self.assertEqual(len(self.first("-r", TRACE, "--no-check", "--repeat", "3")["seconds"]["samples"]), 3)
 
+    def test_mapped_ahead(self):
+        """Of a trace that is read as it goes the pages are mapped by another thread, where there is a CPU for it."""
+        cpus = sorted(os.sched_getaffinity(0))
+        alone = ["-r", TRACE, "--no-check", "--stage", "sum", "--cpus", str(cpus[0])]
+        both = [*alone[:-1], ",".join(map(str, cpus[:2]))]
+        self.assertNotIn("mapped_ahead", self.first(*alone))
+        self.assertEqual(self.first(*both).get("mapped_ahead"), True if len(cpus) > 1 else None)
+        self.assertNotIn("mapped_ahead", self.first(*both, "--reorder", "5%"))
+        self.assertEqual(self.first(*both)["modules"], self.first(*alone)["modules"])
+
     def test_table_says_how_to_repeat(self):
         self.assertIn("--seed 1", self.ok(PROGRAM, "-r", TRACE, *ONCE, "--reorder", "5%").text)
 

@@ -215,6 +215,10 @@ static void test_commands(void **state)
 	assert_int_equal(bench_text_set(&b->command[6], "digest"), 0);
 	assert_int_equal(compare(a, b, NULL), BENCH_COMPARE_SAME);
 	assert_non_null(strstr(said.text, "note: the commands differ, from count and digest on"));
+	assert_null(strstr(said.text, "mapped pages"));
+	b->runs[0].mapped_ahead = true;
+	assert_int_equal(compare(a, b, NULL), BENCH_COMPARE_SAME);
+	assert_non_null(strstr(said.text, "note: only in new a second thread mapped pages"));
 	bench_result_free(a);
 	bench_result_free(b);
 }

@@ -134,6 +134,7 @@ static struct bench_result *full(void)
 	bench_run_module(run, "sum", json_pack("{s:i}", "bytes", 7));
 	assert_int_equal(bench_run_peer(run, "libnids", peer, 3, 900, 1), 0);
 	run->partial = true;
+	run->mapped_ahead = true;
 	bench_text_set(&run->partial_reason, "record 7 is cut");
 	run = bench_result_run(r);
 	run->sessions = 5;
@@ -159,6 +160,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(back->runs[0].seconds.count, 10);
 	assert_true(fabs(back->runs[0].seconds.median - r->runs[0].seconds.median) < 1e-12);
 	assert_true(back->runs[0].partial);
+	assert_true(back->runs[0].mapped_ahead);
 	assert_true(bench_pairs_equal(&back->impair, &r->impair));
 	assert_false(bench_pairs_equal(&back->impair, &back->runs[0].axes));
 	assert_string_equal(back->runs[1].error, "out of memory");

@@ -6,13 +6,18 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <flowos/memport.h>
+
 #include "test_io_trace.h"
 
-enum { RECORD = 16, CAPLEN = 65535, RECORDS = 1300, FILE_HEADER = 24 };
+enum { RECORD = 16, CAPLEN = 65535, NG_RECORD = 32 + 65536, RECORDS = 1300, FAR = 24 << 20 };
+
+#define FIRST(i) (0x01020304u * ((i) % 50)) /* a packet's first bytes */
 
 struct told {
 	const uint8_t *base; /* of the first byte told of */
 	size_t len, done;
+	size_t file; /* its length */
 	unsigned calls, settled;
 	unsigned refuse; /* of so many calls all but one; 0: none */
 	bool map;        /* does what it is told */
@@ -24,7 +29,8 @@ static bool hear(void *arg, const void *at, size_t len, enum fos_ahead_use use)
 
 	assert_true(len > 0);
 	if (use == FOS_AHEAD_DONE) {
-		assert_true((const uint8_t *)at >= t->base && (const uint8_t *)at + len <= t->base + t->len);
+		assert_ptr_equal((const uint8_t *)at + len, t->base + t->len); /* the second half, to within a step */
+		assert_in_range(len, t->len / 2, t->len / 2 + (2 << 20));
 		assert_int_equal((uintptr_t)at % 4096, 0);
 		t->done++;
 		if (t->map)
@@ -52,21 +58,29 @@ static void settle(void *arg)
 	t->settled++;
 }
 
-/* Mostly holes: no more is written than headers. */
-static void make(const char *path)
+/* Mostly holes: no more is written than headers and the first bytes of packets. A pcap file, or (ng) a pcapng file. */
+static void make(const char *path, bool ng)
 {
 	const uint32_t head[] = { 0xa1b2c3d4, 4 << 16 | 2, 0, 0, CAPLEN, 1 };
+	const uint32_t ng_head[] = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, UINT32_MAX, UINT32_MAX, 28, 1, 20, 1, CAPLEN, 20 };
+	size_t head_len = ng ? sizeof ng_head : sizeof head, size = ng ? NG_RECORD : RECORD + CAPLEN;
 	int fd = open(path, O_CREAT | O_TRUNC | O_RDWR, 0600);
 
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, head, sizeof head, 0), sizeof head);
+	assert_int_equal(pwrite(fd, ng ? ng_head : head, head_len, 0), head_len);
 	for (uint32_t i = 0; i < RECORDS; i++) {
-		const uint32_t record[] = { 1700000000 + i, i, CAPLEN, CAPLEN, 0x01020304 * (i % 50) };
+		const uint32_t record[] = { 1700000000 + i, i, CAPLEN, CAPLEN, FIRST(i) };
+		const uint32_t block[] = { 6, NG_RECORD, 0, 0, i, CAPLEN, CAPLEN, FIRST(i) }, end = NG_RECORD;
+		off_t at = (off_t)(head_len + i * size);
 
-		assert_int_equal(pwrite(fd, record, sizeof record, FILE_HEADER + (off_t)i * (RECORD + CAPLEN)),
-		                 sizeof record);
+		if (!ng) {
+			assert_int_equal(pwrite(fd, record, sizeof record, at), sizeof record);
+			continue;
+		}
+		assert_int_equal(pwrite(fd, block, sizeof block, at), sizeof block);
+		assert_int_equal(pwrite(fd, &end, sizeof end, at + NG_RECORD - 4), sizeof end);
 	}
-	assert_int_equal(ftruncate(fd, FILE_HEADER + (off_t)RECORDS * (RECORD + CAPLEN)), 0);
+	assert_int_equal(ftruncate(fd, (off_t)(head_len + RECORDS * size)), 0);
 	close(fd);
 }
 
@@ -82,12 +96,37 @@ static uint32_t read_all(struct fos_port *p, const struct told *t)
 
 			assert_int_equal(b.pkt[i].f.len, CAPLEN);
 			assert_true(t->refuse || at + CAPLEN <= t->base + t->len);
+			if (i == 0 && !t->refuse &&
+			    t->file - (size_t)(at - t->base) > FAR) /* far ahead of what is next */
+				assert_true(t->len - (size_t)(at - t->base) >= FAR);
 			memcpy(&first, at, sizeof first);
-			assert_int_equal(first, 0x01020304 * (n % 50));
+			assert_int_equal(first, FIRST(n));
 			assert_int_equal(at[CAPLEN - 1], 0);
 		}
 	}
 	return n;
+}
+
+static void tell(const char *path, struct told t, size_t file)
+{
+	const struct fos_ahead ahead = { hear, settle, &t };
+	struct fos_port *p;
+	char err[256];
+
+	t.file = file;
+	assert_int_equal(fos_trace_open(path, &p, err, sizeof err), 0);
+	fos_port_ahead(p, &ahead);
+	assert_true(t.refuse || t.len >= FAR); /* before the first rx */
+	assert_int_equal(read_all(p, &t), RECORDS);
+	size_t len = t.len;
+
+	assert_true(t.refuse || len == file);
+	assert_int_equal(fos_port_rewind(p), 0);
+	assert_int_equal(read_all(p, &t), RECORDS);
+	assert_true(t.refuse || t.len == len); /* nothing is told of twice */
+	assert_int_equal(fos_port_close(p), 0);
+	assert_int_equal(t.settled, 1);
+	assert_int_equal(t.done, t.refuse < 4);
 }
 
 static void test_told(void **state)
@@ -96,43 +135,33 @@ static void test_told(void **state)
 		{ .map = true }, { .map = false }, { .refuse = 3, .map = true }, { .refuse = 1u << 30 }
 	};
 	const char *path = path_of("ahead.pcap");
-	struct fos_port *p;
-	char err[256];
 
 	(void)state;
-	make(path);
-	for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
-		struct told t = how[i];
-		const struct fos_ahead ahead = { hear, settle, &t };
-
-		assert_int_equal(fos_trace_open(path, &p, err, sizeof err), 0);
-		fos_port_ahead(p, &ahead);
-		assert_int_equal(read_all(p, &t), RECORDS);
-		size_t len = t.len;
-
-		assert_true(t.refuse || len == FILE_HEADER + (size_t)RECORDS * (RECORD + CAPLEN));
-		assert_int_equal(fos_port_rewind(p), 0);
-		assert_int_equal(read_all(p, &t), RECORDS);
-		assert_true(t.refuse || t.len == len); /* nothing is told of twice */
-		assert_int_equal(fos_port_close(p), 0);
-		assert_int_equal(t.settled, 1);
-		assert_int_equal(t.done, t.refuse < 4);
+	for (int ng = 0; ng < 2; ng++) {
+		make(path, ng);
+		for (size_t i = 0; i < sizeof how / sizeof *how; i++)
+			tell(path, how[i],
+			     ng ? 48 + (size_t)RECORDS * NG_RECORD : 24 + (size_t)RECORDS * (RECORD + CAPLEN));
 	}
 }
 
-/* Whoever opens a port of another kind may tell it, too. */
+/* Without anybody to be told; and a port that has nothing to tell of. */
 static void test_nobody(void **state)
 {
+	struct told none = { .refuse = 1 };
+	const struct fos_ahead ahead = { hear, settle, &none };
 	struct fos_port *p;
 	char err[256];
 
 	(void)state;
 	assert_int_equal(fos_trace_open(path_of("ahead.pcap"), &p, err, sizeof err), 0);
 	fos_port_ahead(p, NULL);
-	struct told none = { .refuse = 1 };
-
 	assert_int_equal(read_all(p, &none), RECORDS);
 	assert_int_equal(fos_port_close(p), 0);
+	assert_int_equal(fos_null_port_open(&p), 0);
+	fos_port_ahead(p, &ahead);
+	assert_int_equal(fos_port_close(p), 0);
+	assert_int_equal(none.calls + none.settled, 0);
 }
 
 static int setup(void **state)

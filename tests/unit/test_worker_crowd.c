@@ -178,11 +178,49 @@ static void test_never_closed(void **state)
 	er_trace_free(&t);
 }
 
+/* Who is told of memory hears of that of sessions before they come, and again when it goes. */
+static unsigned heard, settled;
+
+static bool hear(void *arg, const void *at, size_t len, enum fos_ahead_use use)
+{
+	assert_ptr_equal(arg, &heard);
+	assert_true(at && len && use == FOS_AHEAD_WRITE);
+	heard++;
+	return true;
+}
+
+static void settle(void *arg)
+{
+	assert_ptr_equal(arg, &heard);
+	settled++;
+}
+
+static void test_ahead(void **state)
+{
+	const struct fos_ahead ahead = { hear, settle, &heard };
+	struct fos_worker_config cfg = { .ahead = &ahead };
+	struct fos_worker *w = er_worker(&cfg, NULL);
+	struct er_trace t = { 0 };
+
+	(void)state;
+	er_module(w, 0, &er_recorder, NULL);
+	for (uint32_t i = 0; i < 10000; i++)
+		add_stranger(&t, i, FOS_TCP_SYN, "data");
+	er_feed(w, &t, 64, 0);
+	assert_int_equal(heard, 2);
+	assert_int_equal(settled, 0);
+	fos_worker_end(w, FOS_END_EOF);
+	assert_int_equal(settled, 1);
+	fos_worker_destroy(w);
+	free(er_recorded());
+	er_trace_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_max_sessions),
 		                            cmocka_unit_test(test_max_sessions_of_one), cmocka_unit_test(test_floods),
-		                            cmocka_unit_test(test_never_closed) };
+		                            cmocka_unit_test(test_never_closed), cmocka_unit_test(test_ahead) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

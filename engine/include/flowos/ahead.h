@@ -21,10 +21,10 @@ enum fos_ahead_use {
 };
 
 struct fos_ahead {
-	/* Tells of `len` bytes at `at`, a multiple of the page size. Does not block. False: there is too much to do as it is. */
+	/* Tells of `len` bytes at `at`, a multiple of the page size. Does not wait for the work. False: there is too much of it as it is. */
 	bool (*want)(void *arg, const void *at, size_t len, enum fos_ahead_use use);
-	/* Returns when nothing that was told is looked at any more: what was not begun is forgotten. Blocks for as long as it takes to
-	 * map some MiB. */
+	/* Returns when nothing that was told before is looked at any more: what was not begun is forgotten, whoever told of it. Blocks
+	 * for as long as it takes to map some MiB. */
 	void (*settle)(void *arg);
 	void *arg;
 };
