@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <flowos/key.h>
 #include <flowos/pkt.h>
 #include <flowos/rand.h>
@@ -68,7 +65,7 @@ static uint32_t known_hash(const struct worst_flow *f)
 			k.addr[i][b] = (uint8_t)(f->addr[i] >> (24 - 8 * b));
 		k.port[i] = f->port[i];
 	}
-	return (uint32_t)XXH3_64bits_withSeed(&k, sizeof(k), WORST_KNOWN_SEED);
+	return fos_key_hash(&k, WORST_KNOWN_SEED);
 }
 
 /* Flows whose hashes end in as many zeroes as a table of so many sessions looks at, or any flows. */

@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) void place_of(const struct fos_work
 		at->key4 = fos__key4_of(p, w->cfg.vlan_key);
 		p->hash = fos__key4_hash(&at->key4, w->cfg.seed);
 	} else {
-		p->hash = fos__use_hash(w, fos__place_key(w, p, at));
+		p->hash = fos_key_hash(fos__place_key(w, p, at), w->cfg.seed);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "key4.h"
 #include "parse_internal.h"
 
 /* Is (address, port) of the sender above that of the receiver? Integers loaded as big-endian sort as their bytes do. */
@@ -45,6 +46,15 @@ int fos_key_of(const struct fos_pkt *p, int with_vlan, struct fos_key *key)
 	key->proto = p->proto;
 	key->version = p->ip_version;
 	return side;
+}
+
+uint32_t fos_key_hash(const struct fos_key *key, uint64_t seed)
+{
+	if (key->version != 4)
+		return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), seed);
+	struct fos__key4 k = fos__key4_of_key(key);
+
+	return fos__key4_hash(&k, seed);
 }
 
 char *fos_key_text(const struct fos_key *key, int side, char *buf, size_t len)

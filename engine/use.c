@@ -15,15 +15,6 @@
 #include "trouble.h"
 #include "worker_state.h"
 
-uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key)
-{
-	if (key->version != 4)
-		return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), w->cfg.seed);
-	struct fos__key4 k = fos__key4_of_key(key);
-
-	return fos__key4_hash(&k, w->cfg.seed);
-}
-
 struct fos_session *fos__use_find(const struct fos_worker *w, const struct fos_key *key, uint32_t hash)
 {
 	struct fos__probe probe;
@@ -190,7 +181,7 @@ void fos__use_close(struct fos_worker *w, struct fos_session *s, enum fos_end wh
 static void forget(struct fos_worker *w, struct fos_session *s)
 {
 	struct fos_session *newest = s, *older = fos__use_older(w, s);
-	uint32_t hash = fos__use_hash(w, &s->key);
+	uint32_t hash = fos_key_hash(&s->key, w->cfg.seed);
 
 	if (s->flags & FOS_SESSION_OLD) {
 		newest = fos__use_find(w, &s->key, hash);

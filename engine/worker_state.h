@@ -96,7 +96,6 @@ static inline struct fos_session *fos__use_older(const struct fos_worker *w, con
 }
 
 /* use.c: makes, finds and ends uses of a 4-tuple. */
-uint32_t fos__use_hash(const struct fos_worker *w, const struct fos_key *key);
 struct fos_session *fos__use_find(const struct fos_worker *w, const struct fos_key *key, uint32_t hash);
 struct fos_session *fos__use_new(struct fos_worker *w, const struct fos_key *key, uint32_t hash,
                                  struct fos_session *older, int originator, int port);

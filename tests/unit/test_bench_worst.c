@@ -168,7 +168,7 @@ static unsigned in_one_place(const struct worst_traffic *t, uint64_t seed)
 		if (!(p.tcp_flags & FOS_TCP_SYN))
 			continue;
 		fos_key_of(&p, 0, &key);
-		n += (XXH3_64bits_withSeed(&key, sizeof(key), seed) & 1023) == 0;
+		n += (fos_key_hash(&key, seed) & 1023) == 0;
 	}
 	return n;
 }

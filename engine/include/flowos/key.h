@@ -28,6 +28,9 @@ _Static_assert(sizeof(struct fos_key) == 40, "the key is hashed as bytes: no pad
  * 0 or 1. `with_vlan` makes the VLAN id part of the key. */
 int fos_key_of(const struct fos_pkt *p, int with_vlan, struct fos_key *key);
 
+/* What a worker's table finds it by; `seed` is its configuration's. Who knows the seed can choose keys that have the same hash. */
+uint32_t fos_key_hash(const struct fos_key *key, uint64_t seed);
+
 /* "10.0.0.1:80" or "[2001:db8::1]:80": side `side` of the key. `buf` takes at least FOS_ADDR_TEXT bytes; returns buf. */
 enum { FOS_ADDR_TEXT = 56 };
 char *fos_key_text(const struct fos_key *key, int side, char *buf, size_t len);
