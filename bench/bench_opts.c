@@ -136,42 +136,49 @@ static int set_reference(struct bench_opts *o, const char *value, char *err, siz
 	return -EINVAL;
 }
 
-/* A CPU number at *p that this process may use, or -1; *p is then behind it. */
-static int cpu_at(const char **p)
+/* What this process may use. */
+static cpu_set_t allowed_cpus(void)
 {
 	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		CPU_ZERO(&allowed);
+	return allowed;
+}
+
+/* A CPU number of those at *p, or -1; *p is then behind it. */
+static int cpu_at(const char **p, const cpu_set_t *allowed)
+{
 	char *end;
 	long cpu = **p >= '0' && **p <= '9' ? strtol(*p, &end, 10) : -1;
 
-	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(allowed), &allowed) ||
-	    !CPU_ISSET((size_t)cpu, &allowed))
+	if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET((size_t)cpu, allowed))
 		return -1;
 	*p = end;
 	return (int)cpu;
 }
 
-/* Where this process may use it. */
-static void add_cpu(struct bench_cpus *c, int cpu)
+static void add_cpu(struct bench_cpus *c, int cpu, const cpu_set_t *allowed)
 {
-	cpu_set_t allowed;
-
-	if (c->n < BENCH_CPUS_MAX && sched_getaffinity(0, sizeof(allowed), &allowed) == 0 &&
-	    CPU_ISSET((size_t)cpu, &allowed))
+	if (c->n < BENCH_CPUS_MAX && CPU_ISSET((size_t)cpu, allowed))
 		c->cpu[c->n++] = cpu;
 }
 
 /* All that this process may use, from the one on that it runs on. */
 static void default_cpus(struct bench_opts *o)
 {
+	const cpu_set_t allowed = allowed_cpus();
+
 	o->cpu = sched_getcpu();
 	o->cpus.n = 0;
 	for (int i = 0; i < CPU_SETSIZE; i++)
-		add_cpu(&o->cpus, ((o->cpu > 0 ? o->cpu : 0) + i) % CPU_SETSIZE);
+		add_cpu(&o->cpus, ((o->cpu > 0 ? o->cpu : 0) + i) % CPU_SETSIZE, &allowed);
 }
 
 /* "0", "2,3", "0-3": everything but more workers runs on the first. */
 static int set_cpus(struct bench_opts *o, const char *value, char *err, size_t errlen)
 {
+	const cpu_set_t allowed = allowed_cpus();
 	const char *p = value;
 	int first = -1;
 
@@ -180,17 +187,17 @@ static int set_cpus(struct bench_opts *o, const char *value, char *err, size_t e
 	if (strcmp(value, "none") == 0)
 		return 0;
 	for (;;) {
-		int cpu = cpu_at(&p), last = cpu;
+		int cpu = cpu_at(&p, &allowed), last = cpu;
 
 		if (cpu >= 0 && *p == '-') {
 			p++;
-			last = cpu_at(&p);
+			last = cpu_at(&p, &allowed);
 		}
 		if (cpu < 0 || last < cpu || (*p && *p != ','))
 			break;
 		first = first < 0 ? cpu : first;
 		for (; cpu <= last; cpu++)
-			add_cpu(&o->cpus, cpu);
+			add_cpu(&o->cpus, cpu, &allowed);
 		if (*p++ == '\0') {
 			o->cpu = first;
 			return 0;
