@@ -141,13 +141,34 @@ def right(facts, result, floor, clean_sum):
     return None
 
 
+def into_cache(path, how):
+    """Puts the file into the page cache as a capture lies there that was written packet by packet, or as one that was read."""
+    step = {"written": 4 << 10, "read": 1 << 20}[how]
+    with open(path, "rb") as f:
+        if how == "read":
+            os.fsync(f.fileno())
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            while f.read(step):
+                pass
+            return
+        with open(path + ".new", "wb", buffering=0) as new:
+            while piece := f.read(step):
+                new.write(piece)
+            os.fsync(new.fileno())
+    os.replace(path + ".new", path)
+
+
 def one_trace(folder, name, args):
     facts = traces.make(folder, name, lambda text: print(text, file=sys.stderr))
     pcap = os.path.join(folder, name + ".pcap")
+    if args.cache:
+        into_cache(pcap, args.cache)
     commands = programs(args.bin, args.also, pcap, facts["sessions"], not args.no_peers)
     base = facts["target"][0]
     if base != "floor":  # held against the engine's own time for another trace
         traces.make(folder, base)
+        if args.cache:
+            into_cache(os.path.join(folder, base + ".pcap"), args.cache)
         commands["flowos " + base] = programs(args.bin, [], os.path.join(folder, base + ".pcap"), 0, False)["flowos"]
     if facts["base"]:
         commands["order"] = [commands["floor"][0], "order", *commands["floor"][2:]]
@@ -159,7 +180,7 @@ def one_trace(folder, name, args):
         traces.make(folder, facts["base"])
         clean = [clean[0], "sum", os.path.join(folder, facts["base"] + ".pcap"), str(facts["sessions"])]
     clean_sum = said("floor", once(clean)["out"])["sum"]
-    line = {"trace": name, "what": facts["what"], "packets": facts["packets"], "file_bytes": facts["file_bytes"],
+    line = {"trace": name, "cache": args.cache, "what": facts["what"], "packets": facts["packets"], "file_bytes": facts["file_bytes"],
             "programs": {n: summary(samples, n, "floor") for n in commands if n not in failed}, "failed": failed}
     for n, result in line["programs"].items():
         if n != "floor" and not n.startswith("flowos "):
@@ -225,6 +246,9 @@ def options():
     parser.add_argument("--traces", metavar="FOLDER", help="where the traces are, or are made: 3.5 GB for all")
     parser.add_argument("--runs", type=int, default=7, help="rounds (default 7)")
     parser.add_argument("--seed", type=int, default=1, help="of the order within a round")
+    parser.add_argument("--cache", choices=("written", "read"),
+                        help="write each trace anew, or evict it and read it, before it is measured (default: it lies in the "
+                             "page cache as it does): pages that were read are larger, and cost less to map")
     parser.add_argument("--no-peers", action="store_true", help="only the floor beside the engine")
     parser.add_argument("--hold", action="store_true", help="a target that is missed fails")
     parser.add_argument("--json", metavar="FILE", help="JSON lines, one a trace, appended")
