@@ -11,7 +11,7 @@ usage: bench/study.py [--quick] [-o FOLDER]      what is not measured yet, then 
 
 A point is one call of flowos-bench with one result file, FOLDER/points/NAME.json, which appears whole or not at all: the
 study may be stopped at any time, by Ctrl-C or the machine, and goes on where it was when it is started again. The folder is
-results/study-COMMIT unless told, so that another commit is another study. --quick takes about five minutes, all of it about an hour.
+results/study-COMMIT unless told, so that another commit is another study. --quick takes about two minutes, all of it a quarter of an hour.
 """
 import argparse
 import ctypes
@@ -208,7 +208,7 @@ def commit():
 
 def options():
     parser = argparse.ArgumentParser(description="Measures the engine over a whole matrix and draws figures.")
-    parser.add_argument("--quick", action="store_true", help="the form of about five minutes")
+    parser.add_argument("--quick", action="store_true", help="the form of about two minutes")
     parser.add_argument("-o", "--output", metavar="FOLDER", help="default: results/study-COMMIT, or study-quick-COMMIT")
     parser.add_argument("--only", metavar="GLOB", default="*", help="points whose names match, as sessions-*")
     parser.add_argument("--seed", type=int, default=1)
