@@ -215,6 +215,19 @@ class WholeProcesses(unittest.TestCase):
         for key, value in (("bytes", 899), ("sum", "cafe"), ("gap_bytes", 101), ("gap_bytes", 50)):
             self.assertIsNotNone(compare.right(lossy, {**left, key: value}, floor, "cafe"))
 
+    def test_into_cache(self):
+        """However a file is brought into the page cache, it is the same file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "x")
+            whole = os.urandom(3 * 4096 + 17)
+            with open(path, "wb") as f:
+                f.write(whole)
+            for how in ("written", "read", "written"):
+                compare.into_cache(path, how)
+                with open(path, "rb") as f:
+                    self.assertEqual(f.read(), whole)
+                self.assertEqual(os.listdir(folder), ["x"])
+
     def test_run(self):
         """A small trace made as the large ones are, and all programs on it."""
         keep = copy.deepcopy(traces.TRACES)
@@ -223,11 +236,13 @@ class WholeProcesses(unittest.TestCase):
             "a": ("plain", 20, 14480, 1448, None, [], ("floor", 1.25)),
             "b": ("worse", 20, 14480, 1448, "a", ["--reorder", "10%,depth=8", "--dup", "5%"], ("a", 9)),
             "c": ("lost", 20, 14480, 1448, "a", ["--loss", "3%"], ("floor", 9))})
-        args = compare.argparse.Namespace(bin=common.BIN, also=[("flowos-twin", common.BIN)], no_peers=True, runs=3, seed=1)
+        args = compare.argparse.Namespace(bin=common.BIN, also=[("flowos-twin", common.BIN)], no_peers=True, runs=3, seed=1, cache=None)
         try:
             with tempfile.TemporaryDirectory() as folder:
                 for name in traces.TRACES:
+                    args.cache = {"a": None, "b": "written", "c": "read"}[name]
                     line = compare.one_trace(folder, name, args)
+                    self.assertEqual(line["cache"], args.cache)
                     ours = line["programs"]["flowos"]
                     self.assertIsNone(ours["wrong"])
                     self.assertEqual(ours["sum"], line["programs"]["flowos-twin"]["sum"])
