@@ -251,6 +251,8 @@ int fos__held_insert(struct fos__held *h, const struct fos__insert *in, uint32_t
 		h->calm_ns = 0;
 	err = insert(h, in, conflicts, &mine);
 
+	if (err) /* what was first may be gone */
+		h->calm_ns = 0;
 	*added = mine ? mine->pieces : 0;
 	if (mine)
 		fos__origin_put(mine);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * pieces.c: see pieces.h. Leaves leave room at either end, so that what is moved is the shorter side. Parents are split
- * before their children, so that where memory ends the tree is whole. A node's slot in its parent is looked for: that
- * is needed once in some thirty insertions.
+ * pieces.c: see pieces.h. Leaves leave room at either end, so that what is moved is the shorter side. A node is taken
+ * before there is a place for it, and parents are split before their children, so that where memory ends the tree is
+ * whole. A node's slot in its parent is looked for: that is needed once in some thirty insertions.
  */
 #include "pieces.h"
 
@@ -272,11 +272,13 @@ static int make_room(struct fos__pieces *p, struct fos__inner *in)
 
 	if (in->n < FOS_INNER_CAP)
 		return 0;
-	if (in->parent ? make_room(p, in->parent) : raise_root(p, in, in->height + 1))
-		return -ENOMEM;
 	right = inner_new(p, in->height);
 	if (!right)
 		return -ENOMEM;
+	if (in->parent ? make_room(p, in->parent) : raise_root(p, in, in->height + 1)) {
+		inner_free(p, right);
+		return -ENOMEM;
+	}
 	for (unsigned i = HALF; i < in->n; i++)
 		add_child(right, i - HALF, in->key[i], in->child[i]);
 	in->n = HALF;
@@ -288,9 +290,13 @@ static int make_room(struct fos__pieces *p, struct fos__inner *in)
 /* A new leaf, not linked yet, with room for it beside `l`; NULL: no memory. */
 static struct fos__leaf *sibling(struct fos__pieces *p, struct fos__leaf *l)
 {
-	if (l->parent ? make_room(p, l->parent) : raise_root(p, l, 1))
+	struct fos__leaf *new = leaf_new(p, FOS_LEAF_CAP);
+
+	if (new && (l->parent ? make_room(p, l->parent) : raise_root(p, l, 1))) {
+		leaf_free(p, new);
 		return NULL;
-	return leaf_new(p, FOS_LEAF_CAP);
+	}
+	return new;
 }
 
 static void link_leaf(struct fos__pieces *p, struct fos__leaf *prev, struct fos__leaf *l, struct fos__leaf *next)

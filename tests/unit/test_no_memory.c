@@ -282,9 +282,67 @@ static void test_loses_no_more(void **state)
 		free(h[i].e);
 }
 
+/* ---- the tree of what is held ---------------------------------------------------------------------------------------- */
+
+/* One behind the other, until there is no memory: how many went in. */
+static size_t fill(struct fos__pieces *p, size_t from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct fos__piece x = { .from = 1000 + (from + i) * 10, .len = 5 };
+		struct fos__cursor end = { .leaf = NULL };
+
+		if (fos__pieces_insert(p, &end, &x))
+			return i;
+	}
+	return n;
+}
+
+/* Where a level of the tree could be added and a node of it not, the tree is what it was: it can be filled and emptied. */
+static void test_tree(void **state)
+{
+	static const size_t full[] = { FOS_LEAF_CAP, (size_t)FOS_LEAF_CAP * FOS_INNER_CAP };
+	static struct hoard h[POOLS];
+	struct fos__piece out[8];
+
+	(void)state;
+	for (unsigned i = 0; i < POOLS; i++)
+		h[i].e = malloc(MOST * sizeof(*h[i].e));
+	for (unsigned turn = 0; can_fail && turn < 16; turn++) {
+		unsigned inners = turn % 4;
+		bool deep = turn & 4, more = turn & 8;
+		struct fos__store st;
+		struct fos__pieces p;
+		size_t n = full[deep], went = n, popped = 0;
+
+		fos__store_init(&st);
+		fos__pieces_init(&p, &st);
+		assert_int_equal(fill(&p, 0, n), n);
+		hoard_all(h, &st);
+		give(&h[7], inners); /* inner nodes that there are */
+		give(&h[5], deep);   /* and leaves */
+		went += fill(&p, n, 1);
+		give(&h[7], 100);
+		give(&h[5], 100);
+		if (more)
+			went += fill(&p, went, 200);
+		assert_true(went >= n + (more ? 200 : 0));
+		for (unsigned k; (k = fos__pieces_pop(&p, UINT64_MAX, out, 8)); popped += k)
+			assert_int_equal(out[0].from, 1000 + popped * 10);
+		assert_int_equal(popped, went);
+		assert_int_equal(p.count, 0);
+		fos__pieces_clear(&p);
+		none_left = false;
+		for (unsigned i = 0; i < POOLS; i++)
+			give(&h[i], h[i].n);
+		fos__store_free(&st);
+	}
+	for (unsigned i = 0; i < POOLS; i++)
+		free(h[i].e);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_loses_no_more) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_loses_no_more), cmocka_unit_test(test_tree) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
