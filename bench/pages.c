@@ -14,7 +14,6 @@ enum {
 	TOLD = 64,
 	PART = 2 << 20,
 	STACK = 128 << 10,
-	AROUND = 64 << 10, /* what the kernel maps around a page that is read, where nobody has set it otherwise */
 };
 
 struct told {
@@ -41,8 +40,7 @@ static void do_part(const struct told *t)
 
 	switch (t->use) {
 	case FOS_AHEAD_READ:
-		for (size_t i = 0; i < t->len; i += AROUND)
-			(void)((const volatile uint8_t *)t->at)[i];
+		fos_ahead_map(at, t->len);
 		break;
 	case FOS_AHEAD_WRITE: /* where the kernel does not know it, whoever writes does it */
 #ifdef MADV_POPULATE_WRITE

@@ -277,8 +277,7 @@ static bool stays_held(const struct fos_session *s, int side, uint32_t ack, uint
 	const struct fos__held *held = s->trouble->held[side];
 	uint64_t pos = fos_seq_near(h->next, ack);
 
-	return (pos <= h->ack || pos < fos__held_least(held)) && now < held->calm_ns &&
-	       (int32_t)(h->pkts - held->calm_pkts) < 0;
+	return (pos <= h->ack || pos < fos__held_least(held)) && fos__held_calm(held, h->pkts, now);
 }
 
 /* What all short ways do of a packet that comes at `now`. */
@@ -288,12 +287,6 @@ static inline __attribute__((always_inline)) void note(struct fos_worker *w, str
 	w->now_ns = s->last_ns = now;
 	h->pkts++;
 	acknowledge(peer, p->ack);
-}
-
-/* Where nothing comes of the time, and of the number of packets, for what a direction holds at its next packet. */
-static bool is_calm(const struct fos__half *h, const struct fos__held *held, uint64_t now)
-{
-	return now < held->calm_ns && (int32_t)(h->pkts + 1 - held->calm_pkts) < 0;
 }
 
 /* A segment above a hole: the first, or it joins what is held; most come behind all of it: then there is nothing to settle. Or it
@@ -306,7 +299,7 @@ static __attribute__((noinline)) bool take_at_hole(struct fos_worker *w, struct 
 	uint64_t pos = fos_seq_near(h->next, p->seq), to = pos + p->app_len, least = held ? fos__held_least(held) : 0;
 	bool fills = pos == h->next, again = pos < h->next;
 
-	if (p->app_len == 0 || (held && !is_calm(h, held, now)) || (fills && to > least))
+	if (p->app_len == 0 || (held && !fos__held_calm(held, h->pkts + 1, now)) || (fills && to > least))
 		return false;
 	if (again ? to > h->next || pos < s->rest[side].low : pos - h->next > FOS_WINDOW)
 		return false;
@@ -346,8 +339,7 @@ static bool acknowledge_held(struct fos_worker *w, struct fos_session *s, int si
 	struct fos__held *held = fos__held_of(s, !side);
 	uint64_t was = peer->ack;
 
-	if (p->app_len || (uint32_t)h->next != p->seq || now >= held->calm_ns ||
-	    (int32_t)(peer->pkts - held->calm_pkts) >= 0)
+	if (p->app_len || (uint32_t)h->next != p->seq || !fos__held_calm(held, peer->pkts, now))
 		return false;
 	note(w, s, h, peer, p, now);
 	show(w, s, p, side);

@@ -61,6 +61,12 @@ static inline uint64_t fos__held_least(const struct fos__held *h)
 	return h->pieces.least;
 }
 
+/* Does neither the time nor the number of the direction's packets say anything new of the hole? */
+static inline bool fos__held_calm(const struct fos__held *h, uint32_t pkts, uint64_t now_ns)
+{
+	return now_ns < h->calm_ns && (int32_t)(pkts - h->calm_pkts) < 0;
+}
+
 static inline const uint8_t *fos__piece_data(const struct fos__origin *o, uint64_t from)
 {
 	return o->data + (from - o->o_from);

@@ -260,11 +260,6 @@ static void be_calm(const struct fos_worker *w, const struct fos__half *h, struc
 		held->calm_ns = ns + w->cfg.hole_wait_ns;
 }
 
-static bool is_calm(const struct fos_worker *w, const struct fos__half *h, const struct fos__held *held)
-{
-	return w->now_ns < held->calm_ns && (int32_t)(h->pkts - held->calm_pkts) < 0;
-}
-
 static uint64_t later(uint64_t ns, uint64_t by)
 {
 	return ns + by < by ? UINT64_MAX : ns + by;
@@ -278,7 +273,7 @@ void fos__tcp_patience(struct fos_worker *w, struct fos_session *s, int side)
 
 	if (s->flow->gate_off)
 		return;
-	while ((held = fos__held_of(s, side)) && !is_calm(w, h, held)) {
+	while ((held = fos__held_of(s, side)) && !fos__held_calm(held, h->pkts, w->now_ns)) {
 		if (!(h->flags & FOS_HALF_STARTED)) {
 			if (!waited(w, h, held->since_pkts, held->since_ns) &&
 			    w->now_ns - held->since_ns < w->cfg.hole_timeout_ns) {

@@ -17,17 +17,6 @@ int fos__tracefile_init(struct fos__tracefile *t, const struct fos_port_ops *ops
 	return t->path ? 0 : -ENOMEM;
 }
 
-/* What the kernel maps around a page that is read, where nobody has set it otherwise. */
-enum { AROUND = 64 << 10 };
-
-static void map_now(struct fos__tracefile *t, uint64_t len)
-{
-	const volatile uint8_t *from = t->map.base + t->mapped;
-
-	for (uint64_t at = 0; at < len; at += AROUND)
-		(void)from[at];
-}
-
 void fos__tracefile_map_more(struct fos__tracefile *t)
 {
 	uint64_t most = t->ahead ? t->off + FOS__TELL_AHEAD : t->off + FOS__MAP_AHEAD;
@@ -38,7 +27,7 @@ void fos__tracefile_map_more(struct fos__tracefile *t)
 		uint64_t left = t->map.len - t->mapped, n = left < FOS__MAP_STEP ? left : FOS__MAP_STEP;
 
 		if (!t->ahead)
-			map_now(t, n);
+			fos_ahead_map(t->map.base + t->mapped, n);
 		else if (!fos_ahead_want(t->ahead, t->map.base + t->mapped, n, FOS_AHEAD_READ))
 			return; /* it has enough to do: the next time */
 		t->mapped += n;
