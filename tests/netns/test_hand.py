@@ -18,7 +18,9 @@ from net import common
 from live_net import Chain, until
 
 SEED = int(os.environ.get("FLOWOS_SEED", "1"))
-SESSIONS, PORT = 12, 7000
+SESSIONS, PORT = 32, 7000
+SIZES = (100, 4000, 20, 9000, 10, 3000, 1472, 1473)
+FRAGMENTS = {4: 2 * (3 + 7 + 3 + 2), 6: 2 * (3 + 7 + 3 + 2 + 2)}  # of these, there and back, in packets of 1,500 bytes
 
 
 class Several(common.Case):
@@ -31,6 +33,12 @@ class Several(common.Case):
         self.digest, self.dump = self.path("digest"), self.path("dump")
         return net.Box(self.net, self.folder, "-i", "left,right", "--workers", str(workers), "--stage",
                        f"digest:algo=sha256:out={self.digest}+dump:udp=yes:overwrite=yes:dir={self.dump}", *options, before=before)
+
+    def of_workers(self, workers, box):
+        """How many conversations each worker has."""
+        sessions = [one["worker"] for one in box.ctl("sessions", "--max", "1000")["sessions"]
+                    if int(one["to"].rpartition(":")[2]) in range(PORT, PORT + SESSIONS)]
+        return [sessions.count(worker) for worker in range(workers)]
 
     def end(self, box):
         status, result = box.end()
@@ -71,12 +79,12 @@ class Several(common.Case):
             at += len(part)
         return at == len(data)
 
-    def talk(self, server, client, address, sessions=SESSIONS):
+    def talk(self, server, client, address, sessions=SESSIONS, sizes=()):
         """Runs a server and a client; returns what the client says of each session: source port, digest of what it sent, and
         of what came back."""
         one = self.net.start("server", sys.executable, "-c", server, str(PORT), str(sessions), stdout=subprocess.PIPE)
         one.stdout.readline()
-        done = self.net.command("client", sys.executable, "-c", client, address, PORT, sessions, SEED, capture_output=True, text=True)
+        done = self.net.command("client", sys.executable, "-c", client, address, PORT, sessions, SEED, *sizes, capture_output=True, text=True)
         one.kill()
         one.wait()
         one.stdout.close()
@@ -126,11 +134,14 @@ class Hand(Several):
         for workers, release in ((2, "tap"), (3, "tap"), (2, "gate")):
             for address in Chain.SERVER:
                 box = self.begin(workers, "--release", release)
-                said = self.talk(UDP_SERVER, UDP_CLIENT, address)
+                said = self.talk(UDP_SERVER, UDP_CLIENT, address, sizes=SIZES)
+                count = self.of_workers(workers, box)
                 result = self.end(box)
                 self.assertEqual(len(said), SESSIONS)
-                self.assertGreater(result["engine"]["fragments"], 50)
-                self.assertGreater(result["hand_handed"], 50)
+                fragments = FRAGMENTS[6 if ":" in address else 4]
+                self.assertEqual(result["engine"]["fragments"], SESSIONS * fragments)
+                self.assertEqual(sum(count), SESSIONS)
+                self.assertIn(result["hand_handed"], [fragments * (SESSIONS - one) for one in count], "all but one worker's own")
                 seen = self.datagrams()
                 for number, (source, *parts) in enumerate(said):
                     sent = [bytes.fromhex(part) for part in parts]
@@ -271,14 +282,14 @@ while True:
 """
 UDP_CLIENT = """
 import random, socket, sys
-address, port, count, seed = sys.argv[1], *map(int, sys.argv[2:])
+address, port, count, seed = sys.argv[1], *map(int, sys.argv[2:5])
 rnd = random.Random(seed)
 for i in range(count):
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.settimeout(60)
     s.connect((address, port + i))
     parts = []
-    for size in (100, 4000, 20, 9000, 10, 3000, 1472, 1473):
+    for size in map(int, sys.argv[5:]):
         data = rnd.randbytes(size)
         s.send(data)
         back = s.recv(65535)
