@@ -91,10 +91,20 @@ static inline bool taken(const char *name)
 	return netns_try("ip link show %s | grep -q xdp", name);
 }
 
+/* Waits until rx says that something became of the interface, and returns that; no frame comes. */
+static inline int what_became(struct fos_port *p)
+{
+	struct fos_frame got;
+	int event = 0;
+
+	assert_int_equal(netns_receive(p, &got, 1, NETNS_PATIENCE_MS, &event), 0);
+	return event;
+}
+
 /* One frame comes, with these bytes; offload state other than a partial checksum is none. */
 static inline void comes(struct fos_port *p, const uint8_t *bytes, uint32_t len, struct fos_frame *got)
 {
-	assert_int_equal(netns_receive(p, got, 1, 2000, NULL), 1);
+	assert_int_equal(netns_receive(p, got, 1, NETNS_PATIENCE_MS, NULL), 1);
 	assert_int_equal(got->len, len);
 	assert_int_equal(got->wire_len, len);
 	assert_int_equal(got->gso_type, 0);

@@ -169,8 +169,8 @@ uint32_t netns_receive(struct fos_port *p, struct fos_frame *to, uint32_t want, 
 
 	if (event)
 		*event = 0;
-	while (n < want && netns_now_ns() < until) {
-		ret = fos_port_rx(p, &b);
+	do {
+		ret = fos_port_rx(p, &b); /* at least once, however late this process was */
 		if (ret < 0) {
 			if (event)
 				*event = ret;
@@ -180,7 +180,7 @@ uint32_t netns_receive(struct fos_port *p, struct fos_frame *to, uint32_t want, 
 		}
 		for (uint32_t i = 0; i < b.n && n < want; i++)
 			copy(&to[n++], &b.pkt[i].f);
-	}
+	} while (n < want && netns_now_ns() < until);
 	return n;
 }
 
@@ -207,9 +207,10 @@ void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint
 {
 	static struct fos_batch b, in;
 	static uint8_t bytes[FOS_BATCH_MAX][200];
-	uint32_t sent = 0, got = 0, quiet = 0;
+	uint64_t until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+	uint32_t sent = 0, got = 0;
 
-	while (got < count && quiet < 20) {
+	while (got < count && netns_now_ns() < until) {
 		for (b.n = 0; b.n < FOS_BATCH_MAX && sent + b.n < count && sent + b.n < got + ahead; b.n++) {
 			netns_fill(bytes[b.n], 200, sent + b.n);
 			b.pkt[b.n].f =
@@ -221,7 +222,8 @@ void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint
 		sent += (uint32_t)n;
 		n = fos_port_rx(to, &in);
 		assert_true(n >= 0);
-		quiet = n ? 0 : quiet + 1;
+		if (n)
+			until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
 		for (int i = 0; i < n; i++, got++) {
 			netns_fill(bytes[0], 200, got);
 			assert_memory_equal(in.pkt[i].f.data, bytes[0], 200);

@@ -44,6 +44,8 @@ void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint
 uint32_t netns_receive(struct fos_port *p, struct fos_frame *to, uint32_t want, int ms, int *event);
 void netns_free(struct fos_frame *f, uint32_t n);
 
+enum { NETNS_PATIENCE_MS = 20000 }; /* for what must come: a busy machine may take its time */
+
 uint64_t netns_now_ns(void); /* CLOCK_REALTIME, which packets are stamped with */
 
 #endif

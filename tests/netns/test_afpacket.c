@@ -72,7 +72,7 @@ static void test_sizes(void **state)
 				f.ext_len = lens[i] - 14;
 			}
 			netns_send_by(from, &f);
-			assert_int_equal(netns_receive(to, &got, 1, 20000, NULL), 1);
+			assert_int_equal(netns_receive(to, &got, 1, NETNS_PATIENCE_MS, NULL), 1);
 			assert_int_equal(got.len, lens[i]);
 			assert_int_equal(got.wire_len, lens[i]);
 			assert_memory_equal(got.data, bytes, lens[i]);
@@ -132,7 +132,8 @@ static void test_unsendable(void **state)
 		b.pkt[2].f.len = b.pkt[2].f.wire_len = 10;   /* no Ethernet header */
 		b.pkt[3].f.len = b.pkt[3].f.wire_len = 4000; /* beyond the interface's MTU */
 		assert_int_equal(fos_port_tx(from, &b), 5);
-		assert_int_equal(netns_receive(to, got, 4, 300, NULL), 2);
+		assert_int_equal(netns_receive(to, got, 2, NETNS_PATIENCE_MS, NULL), 2);
+		assert_int_equal(netns_receive(to, got + 2, 1, 300, NULL), 0);
 		assert_int_equal(got[0].len, 100);
 		assert_int_equal(got[1].len, 104);
 		netns_free(got, 2);
@@ -185,7 +186,7 @@ static void test_vlan(void **state)
 
 			build(&b, lines[i]);
 			netns_send(fd, build_bytes(&b), build_len(&b));
-			assert_int_equal(netns_receive(mid, &got, 1, 20000, NULL), 1);
+			assert_int_equal(netns_receive(mid, &got, 1, NETNS_PATIENCE_MS, NULL), 1);
 			assert_int_equal(got.len, build_len(&b));
 			assert_int_equal(got.wire_len, build_len(&b));
 			assert_memory_equal(got.data, build_bytes(&b), got.len);
@@ -201,7 +202,7 @@ static void test_vlan(void **state)
 		                                           .flags = FOS_FRAME_CSUM_PARTIAL });
 		struct fos_frame got;
 
-		assert_int_equal(netns_receive(mid, &got, 1, 20000, NULL), 1);
+		assert_int_equal(netns_receive(mid, &got, 1, NETNS_PATIENCE_MS, NULL), 1);
 		assert_int_equal(got.len, build_len(&b));
 		assert_memory_equal(got.data, build_bytes(&b), got.len);
 		assert_int_equal(got.csum_start, 38);
@@ -251,9 +252,9 @@ static void test_pass_on(void **state)
 			                                          .gso_type = cases[i].gso_type,
 			                                          .gso_size = cases[i].gso_type ? 1200 : 0,
 			                                          .flags = FOS_FRAME_CSUM_PARTIAL });
-			assert_int_equal(netns_receive(in, &mid, 1, 20000, NULL), 1);
+			assert_int_equal(netns_receive(in, &mid, 1, NETNS_PATIENCE_MS, NULL), 1);
 			netns_send_by(out, &mid);
-			assert_int_equal(netns_receive(to, &got, 1, 20000, NULL), 1);
+			assert_int_equal(netns_receive(to, &got, 1, NETNS_PATIENCE_MS, NULL), 1);
 			assert_int_equal(got.len, build_len(&b));
 			assert_memory_equal(got.data, build_bytes(&b), got.len);
 			assert_int_equal(got.gso_type, cases[i].gso_type);
@@ -271,12 +272,13 @@ static void test_pass_on(void **state)
 	netns_run("ip link del v0; ip link del w0");
 }
 
-/* A lone packet: frames give it at once, blocks after block_ms. Times are of this machine, so they are only bounded. */
+/* A lone packet: frames give it at once, blocks after block_ms. Times are of this machine, so they are only bounded, and of the
+ * fastest tenth, for which nobody else had the processor. */
 static void test_lone(void **state)
 {
 	enum { N = 60 };
 	static uint8_t bytes[100];
-	uint64_t median[2];
+	uint64_t fast[2];
 
 	(void)state;
 	netns_cable("v0", "v1", true);
@@ -290,7 +292,7 @@ static void test_lone(void **state)
 
 			netns_fill(bytes, sizeof bytes, i);
 			netns_send(fd, bytes, sizeof bytes);
-			assert_int_equal(netns_receive(p, &got, 1, 20000, NULL), 1);
+			assert_int_equal(netns_receive(p, &got, 1, NETNS_PATIENCE_MS, NULL), 1);
 			took[i] = netns_now_ns() - got.ts_ns;
 			for (unsigned j = i; j > 0 && took[j - 1] > took[j]; j--) {
 				uint64_t t = took[j];
@@ -300,14 +302,15 @@ static void test_lone(void **state)
 			}
 			netns_free(&got, 1);
 		}
-		median[k] = took[N / 2];
-		print_message("%s: a lone packet after %.1f us (median), %.1f us (90 %%)\n", k ? "blocks" : "frames",
-		              (double)took[N / 2] / 1e3, (double)took[N * 9 / 10] / 1e3);
+		fast[k] = took[N / 10];
+		print_message("%s: a lone packet after %.1f us (10 %%), %.1f us (median), %.1f us (90 %%)\n",
+		              k ? "blocks" : "frames", (double)fast[k] / 1e3, (double)took[N / 2] / 1e3,
+		              (double)took[N * 9 / 10] / 1e3);
 		close(fd);
 		fos_port_close(p);
 	}
-	assert_true(median[0] < 1000000);
-	assert_true(median[1] < 20000000);
+	assert_true(fast[0] < 1000000);
+	assert_true(fast[1] < 20000000);
 	netns_run("ip link del v0");
 }
 
@@ -321,7 +324,7 @@ static void overload(const struct fos_afpacket_opts *kind, const char *name, uin
 	struct fos_port *p;
 	static struct fos_batch b;
 	int fd = netns_socket("v0", false);
-	uint64_t got = 0, lost = 0, until = netns_now_ns() + 30000000000;
+	uint64_t got = 0, lost = 0, until;
 
 	o.rx_ring_bytes = 1 << 20;
 	o.timeout_ms = 20;
@@ -329,6 +332,7 @@ static void overload(const struct fos_afpacket_opts *kind, const char *name, uin
 	netns_fill(bytes, len, 1);
 	for (unsigned i = 0; i < N; i++)
 		netns_send(fd, bytes, len);
+	until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
 	while (got + lost < N && netns_now_ns() < until) {
 		int n = fos_port_rx(p, &b);
 
@@ -352,7 +356,7 @@ static void overload(const struct fos_afpacket_opts *kind, const char *name, uin
 		struct fos_frame one;
 
 		netns_send(fd, bytes, len);
-		assert_int_equal(netns_receive(p, &one, 1, 20000, NULL), 1);
+		assert_int_equal(netns_receive(p, &one, 1, NETNS_PATIENCE_MS, NULL), 1);
 		netns_free(&one, 1);
 	}
 	fos_port_stats(p, &st);
@@ -401,7 +405,7 @@ static void test_filter(void **state)
 
 				build(&b, lines[i]);
 				netns_send(fd, build_bytes(&b), build_len(&b));
-				assert_int_equal(netns_receive(p, &got, 1, want ? 2000 : 30, NULL), want);
+				assert_int_equal(netns_receive(p, &got, 1, want ? NETNS_PATIENCE_MS : 30, NULL), want);
 				if (want)
 					assert_int_equal(got.len, build_len(&b)); /* whole */
 				netns_free(&got, want);
@@ -479,7 +483,7 @@ static void test_promiscuous(void **state)
 		kill(getpid(), 9);
 	}
 	waitpid(child, NULL, 0);
-	for (int i = 0; i < 100 && promiscuous(); i++)
+	for (int i = 0; i < 2000 && promiscuous(); i++)
 		usleep(10000);
 	assert_false(promiscuous());
 	netns_run("ip link del v0");

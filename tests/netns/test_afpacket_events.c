@@ -42,7 +42,7 @@ static void one_comes(struct fos_port *p)
 	int fd = netns_socket("v0", false);
 
 	netns_send(fd, bytes, sizeof bytes);
-	assert_int_equal(netns_receive(p, &got, 1, 20000, NULL), 1);
+	assert_int_equal(netns_receive(p, &got, 1, NETNS_PATIENCE_MS, NULL), 1);
 	netns_free(&got, 1);
 	close(fd);
 }
@@ -51,7 +51,7 @@ static void one_comes(struct fos_port *p)
 static void says(struct fos_port *p, int want)
 {
 	struct fos_frame got;
-	uint64_t until = netns_now_ns() + 10000000000;
+	uint64_t until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
 	int event = 0;
 
 	while (event != want && netns_now_ns() < until)
@@ -106,13 +106,13 @@ static void test_down_and_up(void **state)
 			netns_send(fd, bytes, sizeof bytes);
 		close(fd);
 		netns_run("ip link set v1 down");
-		assert_int_equal(netns_receive(p, got, 3, 1000, &event), 3); /* what was there before */
+		assert_int_equal(netns_receive(p, got, 3, NETNS_PATIENCE_MS, &event), 3); /* what was there before */
 		netns_free(got, 3);
 		says(p, -ENETDOWN);
 		waits(p, -ENETDOWN);
 		assert_int_equal(send_one(p), -ENETDOWN);
 		netns_run("ip link set v1 up");
-		for (int i = 0, n = -ENETDOWN; i < 20 && n == -ENETDOWN; i++) {
+		for (int i = 0, n = -ENETDOWN; i < 400 && n == -ENETDOWN; i++) {
 			static struct fos_batch b;
 
 			n = fos_port_rx(p, &b);
@@ -147,7 +147,7 @@ static void test_opened_down(void **state)
 		p = port("v1", k);
 		says(p, -ENETDOWN);
 		netns_run("ip link set v1 up");
-		for (int i = 0; i < 20 && fos_port_rx(p, &b) == -ENETDOWN; i++)
+		for (int i = 0; i < 400 && fos_port_rx(p, &b) == -ENETDOWN; i++)
 			;
 		one_comes(p);
 		assert_int_equal(send_one(p), 1);
