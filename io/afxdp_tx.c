@@ -141,9 +141,9 @@ int fos__xdp_send(struct fos__afxdp *a, const struct fos_batch *b)
 	if (a->opts.receive_only)
 		return -ENOTSUP;
 	if (a->over)
-		return -ENODEV;
+		return a->over;
 	if (a->down && fos__afxdp_look(a))
-		return a->over ? -ENODEV : -ENETDOWN;
+		return a->over ? a->over : -ENETDOWN;
 	collect(a);
 	for (i = 0; i < b->n; i++) {
 		const struct fos_frame *f = &b->pkt[i].f;

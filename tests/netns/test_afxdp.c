@@ -173,6 +173,7 @@ static void test_super_packets(void **state)
 	static struct build b;
 	struct fos_frame got[3], f;
 	struct fos_port *p;
+	static struct fos_batch batch;
 	struct fos_port_stats st;
 
 	(void)state;
@@ -200,6 +201,10 @@ static void test_super_packets(void **state)
 			netns_free(got, 3);
 		} else {
 			assert_int_equal(what_became(p), -EMSGSIZE);
+			batch.n = 1; /* whoever sends before it receives again hears the same */
+			batch.pkt[0].f =
+			    (struct fos_frame){ .data = f.data, .len = 100, .wire_len = 100, .linktype = 1 };
+			assert_int_equal(fos_port_tx(p, &batch), -EMSGSIZE);
 			assert_non_null(strstr(fos_port_error(p), "longer than AF_XDP takes"));
 			fos_port_stats(p, &st);
 			assert_int_equal(st.drops, 1);

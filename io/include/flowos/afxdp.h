@@ -58,7 +58,7 @@ struct fos_afxdp_opts {
  * without libxdp, -EPERM, -EBUSY another program has the interface, -EMSGSIZE its MTU is too large, -ENOBUFS memory may
  * not be locked, -EINVAL the filter is wrong, -ENOMEM, or what the kernel says. Blocks as long as the kernel takes.
  *
- * rx then also returns -EMSGSIZE: a frame came that is longer than AF_XDP takes here, and was lost. Final, as -ENODEV. */
+ * rx and tx then also return -EMSGSIZE: a frame came that is longer than AF_XDP takes here, and was lost. Final, as -ENODEV. */
 int fos_afxdp_open(const char *name, const struct fos_afxdp_opts *opts, struct fos_port **out, char *err,
                    size_t errlen);
 
