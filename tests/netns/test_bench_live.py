@@ -74,7 +74,7 @@ class Measures(Live):
         self.assertLess(1000, latency["p50"])
         self.assertLessEqual(latency["p50"], latency["p99"])
         self.assertLessEqual(latency["p99"], latency["p999"])
-        self.assertLess(latency["p50"], 1e9)
+        self.assertLess(latency["p50"], 10e9)
         self.assertGreater(live["cpu_seconds"], 0)
         self.assertAlmostEqual(live["cpu_seconds_per_gbit"], live["cpu_seconds"] / (run["wire_bytes"] * 8e-9), delta=1e-3)
         table = self.read(self.path("bench.out")).decode()
@@ -85,14 +85,14 @@ class Measures(Live):
 
     def test_duration(self):
         self.net.serve(self.site)
-        for seconds in (1.5, 6, 24): # in which the file must come
+        for seconds in (1.5, 6, 24, 96): # in which the file must come
             begin = time.monotonic()
             one = self.bench("--duration", f"{seconds * 1000:.0f}ms", "--workers", "2", "--cpus", "none")
             status = self.net.get("file", self.path("got"), seconds=seconds)
             run = self.ended(one)["runs"][0]
             self.assertGreater(time.monotonic() - begin, seconds)
             self.assertGreater(run["seconds"]["median"], seconds - 0.01)
-            self.assertLess(run["seconds"]["median"], seconds + 10)
+            self.assertLess(run["seconds"]["median"], seconds + 60)
             if status == 0:
                 break
         self.assertEqual(status, 0)
@@ -119,8 +119,9 @@ class Measures(Live):
                   [(1000, 2, b"")] + [(1101 + 10 * i, 16, b"above hole") for i in range(40)] + [(1001, 16, b"x" * 100)]]
         code = ("import socket,sys,time\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\ns.bind(('eth0', 0))\n"
                 "for f in sys.argv[1:]:\n    time.sleep(0.6 if f == sys.argv[-1] else 0)\n    s.send(bytes.fromhex(f))\n")
-        one = self.bench("--stage", "count", "--release", "gate")
+        one, sniffer = self.bench("--stage", "count", "--release", "gate"), test_gate.Gate.sniff(self)
         self.net.command("client", sys.executable, "-c", code, *frames)
+        self.assertEqual(sorted(int(sniffer.stdout.readline()) for _ in frames), [1000, 1001, *range(1101, 1501, 10)])
         run = self.interrupted(one)["runs"][0]
         self.assertEqual(run["gate"]["released_late"], 40)
         self.assertGreater(run["latency_ns"]["p50"], 0.4e9)

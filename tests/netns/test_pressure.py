@@ -172,11 +172,14 @@ class Overload(Pressure):
 
 class Latency(Pressure):
     def test_low_load(self):
+        """Of round trips the fastest tenth, while which nobody else had the processor, takes little more than through a bridge; and most do
+        not wait for a tick of the box (100 ms). The long form wants little more for half of all, and for 99 in 100."""
         live_net.echo(self.net)
         pings, rounds = (2000, 5) if common.LONG else (300, 3)
-        late, added = {"bridge": [], "tap": []}, {0.5: 300}
-        for number in range(3 * rounds): # more where others take the processors
-            if number >= rounds and added[0.5] < 300 and (not common.LONG or added[0.99] / 2 < 300):
+        most = {0.1: 300, 0.5: 300, 0.99: 600} if common.LONG else {0.1: 1000 if common.SANITIZE else 300, 0.5: 10000}
+        late, added = {"bridge": [], "tap": []}, {}
+        for number in range(5 * rounds): # more where others take the processors
+            if number >= rounds and all(added[q] < most[q] for q in most):
                 break
             undo = self.net.bridge("box", "left", "right")
             live_net.round_trips(self.net, 20)
@@ -186,13 +189,12 @@ class Latency(Pressure):
             live_net.round_trips(self.net, 20)
             late["tap"].append(live_net.round_trips(self.net, pings))
             self.assertEqual(box.end()[0], 0)
-            at = {name: {q: statistics.median(one[int(len(one) * q)] for one in runs) for q in (0.5, 0.99)} for name, runs in late.items()}
-            added = {q: at["tap"][q] - at["bridge"][q] for q in (0.5, 0.99)}
-        print(f"a packet there and back: bridge p50 {at['bridge'][0.5]:.0f} us, p99 {at['bridge'][0.99]:.0f} us; tap adds "
-              f"{added[0.5]:.0f} and {added[0.99]:.0f} us, for two ways through it")
-        self.assertLess(added[0.5], 300)
-        if common.LONG:
-            self.assertLess(added[0.99] / 2, 300)
+            at = {name: {q: statistics.median(one[int(len(one) * q)] for one in runs) for q in (0.1, 0.5, 0.99)} for name, runs in late.items()}
+            added = {q: at["tap"][q] - at["bridge"][q] for q in (0.1, 0.5, 0.99)}
+        print("a packet there and back: " + "; ".join(f"p{100 * q:g} bridge {at['bridge'][q]:.0f} us, tap adds {added[q]:.0f} us" for q in added)
+              + ", for two ways through it")
+        for q, bound in most.items():
+            self.assertLess(added[q], bound, f"p{100 * q:g}")
 
 
 class Tags(Pressure):
