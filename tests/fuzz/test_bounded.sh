@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A bounded run of all fuzz targets, in a build folder of its own beside this build's programs. FLOWOS_FUZZ_SECONDS is
-# the time for each target (default 8), FLOWOS_SEED the seed.
+# the time for each target (default 8), FLOWOS_SEED the seed. Other tests run at the same time: an input may take longer than by
+# itself.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
@@ -20,7 +21,7 @@ if ! clang -fsanitize=fuzzer,address,undefined "$work/probe.c" -o "$work/probe" 
     exit 77
 fi
 "$here/run.sh" --build "${FLOWOS_BIN:?}/../fuzz" --work "$work/out" --seconds "${FLOWOS_FUZZ_SECONDS:-8}" \
-    --seed "${FLOWOS_SEED:-20240607}"
+    --seed "${FLOWOS_SEED:-20240607}" --timeout 60
 status=$?
 # What was found outlives the test.
 if [ "$status" -eq 1 ]; then

@@ -291,10 +291,13 @@ class Points(Case):
     def test_paced(self):
         name = trace("http-keepalive.pcap")
         for option, least in (("--pps=1000", 0.21), ("--mbps=20", 0.06), ("--multiplier=2", 0.11)):
-            run = self.first("-r", name, option)
-            self.assertEqual(set(run["latency_ns"]), {"p50", "p99", "p999"})
-            self.assertGreater(run["seconds"]["median"], least)
-            self.assertLess(run["seconds"]["median"], 20 * least)
+            for _ in range(20):  # again where others had the processor
+                run = self.first("-r", name, option)
+                self.assertEqual(set(run["latency_ns"]), {"p50", "p99", "p999"})
+                self.assertGreater(run["seconds"]["median"], least)
+                if run["seconds"]["median"] < 2 * least:
+                    break
+            self.assertLess(run["seconds"]["median"], 2 * least)
         self.assertIsNone(self.first("-r", name)["latency_ns"])
 
     def test_memory(self):

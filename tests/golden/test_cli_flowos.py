@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -240,8 +241,11 @@ class Replay(common.Case):
 
     def test_example(self):
         """The file that is installed, with a trace in the place of its interfaces."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            metrics = f"127.0.0.1:{free.getsockname()[1]}"
         done = subprocess.run([os.path.join(common.BIN, PROGRAM), "run", "-c", EXAMPLE, "-r", TRACE, "--control", "none", "--metrics",
-                               "127.0.0.1:9479", "--json", "-"], cwd=self.folder, capture_output=True, check=True, timeout=60)
+                               metrics, "--json", "-"], cwd=self.folder, capture_output=True, check=True, timeout=common.SECONDS)
         result = json.loads(done.stdout)
         self.assertEqual(result["schema"], 1)
         self.assertEqual(result["engine"]["packets"], 2189)
@@ -278,10 +282,10 @@ class Replay(common.Case):
             with box.stdin, open(TRACE, "rb") as trace:
                 box.stdin.write(trace.read(100000))
                 box.stdin.flush()
-                time.sleep(0.3)
+                time.sleep(0.3) # it has begun to read, as the pipe does not hold all that; it may do more by now
                 box.send_signal(number)
-                self.assertEqual(box.wait(30), -number)
-        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("d.tsv")], [])
+                self.assertEqual(box.wait(200), -number)
+        self.assertEqual(os.listdir(self.folder), [])
 
     def test_stopped(self):
         """SIGTERM in the middle: what was read is finished."""

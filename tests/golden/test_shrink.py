@@ -257,7 +257,7 @@ class Others(common.Case):
         self.assertIn("fails:", process.stdout.readline())
         time.sleep(1)
         process.send_signal(signal.SIGINT)
-        text, errors = process.communicate(timeout=60)
+        text, errors = process.communicate(timeout=common.SECONDS)
         self.assertEqual(process.returncode, 0, errors)
         self.assertIn("ended early", text)
         self.assertTrue(records(small))
