@@ -10,6 +10,7 @@
 #include <flowos/seq.h>
 
 #include "bug.h"
+#include "fetch.h"
 #include "parse_plain.h"
 #include "queue.h"
 #include "tcp.h"
@@ -89,18 +90,39 @@ static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint
 	p->hash = fos__key4_mix(at->key4.addr, at->key4.port, secret);
 }
 
+/* The lines of a frame in which parse_plain.h looks: of its end of that of Ethernet, and of TCP's flags. */
+enum { HEADERS_FROM = 14, HEADERS_TO = 47 };
+
+static inline __attribute__((always_inline)) void ask_for_headers(const struct fos_frame *f)
+{
+	fos__fetch(f->data + HEADERS_FROM);
+	fos__fetch(f->data + HEADERS_TO);
+}
+
+static inline __attribute__((always_inline)) void meet_headers(const struct fos_frame *f)
+{
+	if (FOS__LIKELY(f->len > HEADERS_TO))
+		__asm__ volatile("" : : "r"(f->data[HEADERS_FROM]), "r"(f->data[HEADERS_TO]));
+}
+
+/* Asked for, and then read: what has not come yet, or has gone again, is waited for by all packets at once. The loop that parses is too
+ * long for that. */
 static FOS__FETCHES void fetch_headers(const struct fos_batch *b)
 {
-	const struct fos_pkt *p = b->pkt, *end = p + b->n;
+	const struct fos_pkt *p, *end = b->pkt + b->n;
 
-	for (; end - p >= 4; p += 4) {
-		__builtin_prefetch(p[0].f.data + 14);
-		__builtin_prefetch(p[1].f.data + 14);
-		__builtin_prefetch(p[2].f.data + 14);
-		__builtin_prefetch(p[3].f.data + 14);
-	}
+	for (p = b->pkt; end - p >= 4; p += 4)
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++)
+			ask_for_headers(&p[i].f);
 	for (; p < end; p++)
-		__builtin_prefetch(p->f.data + 14);
+		ask_for_headers(&p->f);
+	for (p = b->pkt; end - p >= 4; p += 4)
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++)
+			meet_headers(&p[i].f);
+	for (; p < end; p++)
+		meet_headers(&p->f);
 }
 
 /* Any other frame. */
@@ -133,7 +155,7 @@ void fos__fast_parse(struct fos_worker *w, struct fos_batch *b)
 		}
 		whole += p->f.len;
 		place_plain(tag, secret, p, at);
-		__builtin_prefetch(&bucket[p->hash & mask]);
+		fos__fetch(&bucket[p->hash & mask]);
 	}
 	w->next_pkt = id;
 	w->st.captured_bytes += whole;
@@ -167,13 +189,13 @@ static void look_up(struct fos_worker *w, const struct fos_batch *b)
 			continue;
 		}
 		at->likely = s = fos__slab_at(&w->slab, n);
-		__builtin_prefetch(s, 1);
-		__builtin_prefetch(&s->half, 1);
+		fos__fetch(s);
+		fos__fetch(&s->half);
 		if (p->app_len) { /* views and queues */
-			__builtin_prefetch((const char *)s + sizeof(*s), 1);
+			fos__fetch((const char *)s + sizeof(*s));
 		} else { /* it may well open or close something */
-			__builtin_prefetch(&s->rest, 1);
-			__builtin_prefetch(&s->trouble, 1);
+			fos__fetch(&s->rest);
+			fos__fetch(&s->trouble);
 		}
 	}
 }

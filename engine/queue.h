@@ -118,13 +118,13 @@ static FOS__FETCHES void fos__span_fetch(const uint8_t *data, uint32_t len)
 	uint32_t most = len < FOS_SPAN_FETCH ? len : FOS_SPAN_FETCH;
 
 	for (; most >= 256; most -= 256, data += 256) {
-		__builtin_prefetch(data, 0, 2);
-		__builtin_prefetch(data + 64, 0, 2);
-		__builtin_prefetch(data + 128, 0, 2);
-		__builtin_prefetch(data + 192, 0, 2);
+		fos__fetch(data);
+		fos__fetch(data + 64);
+		fos__fetch(data + 128);
+		fos__fetch(data + 192);
 	}
 	for (uint32_t at = 0; at < most; at += 64)
-		__builtin_prefetch(data + at, 0, 2);
+		fos__fetch(data + at);
 }
 
 /* Sets up the queues and views of a new session, whose memory is zero. */

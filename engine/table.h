@@ -60,9 +60,9 @@ void fos__table_clear(struct fos__table *t); /* takes everything out */
 /* Loads the cache line that a look-up of `hash` begins with. */
 static FOS__FETCHES void fos__table_prefetch(const struct fos__table *t, uint32_t hash)
 {
-	__builtin_prefetch(&t->now.bucket[hash & t->now.mask]);
+	fos__fetch(&t->now.bucket[hash & t->now.mask]);
 	if (__builtin_expect(t->old.bucket != NULL, 0))
-		__builtin_prefetch(&t->old.bucket[hash & t->old.mask]);
+		fos__fetch(&t->old.bucket[hash & t->old.mask]);
 }
 
 /* Which of a bucket's hashes, or numbers, are `value`, a bit each. */

@@ -75,10 +75,10 @@ static inline __attribute__((always_inline)) void fos__tracefile_fetch(const uin
 	enum { LINE = 64, SMALL = 256, SMALL_AHEAD = 8 << 10, LARGE_AHEAD = 12 };
 	const uint8_t *to = at + (len < SMALL ? SMALL_AHEAD : len * LARGE_AHEAD);
 
-	__builtin_prefetch(to);
-	__builtin_prefetch(to + LINE);
+	__builtin_prefetch(to, 0, 2);
+	__builtin_prefetch(to + LINE, 0, 2);
 	for (size_t more = 2 * LINE; more < len && len < SMALL; more += LINE)
-		__builtin_prefetch(to + more);
+		__builtin_prefetch(to + more, 0, 2);
 }
 
 /* Counts and completes a frame whose data, len, wire_len, ts_ns, linktype and port are set. */
