@@ -90,8 +90,8 @@ static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint
 	p->hash = fos__key4_mix(at->key4.addr, at->key4.port, secret);
 }
 
-/* The lines of a frame in which parse_plain.h looks: of its end of that of Ethernet, and of TCP's flags. */
-enum { HEADERS_FROM = 14, HEADERS_TO = 47 };
+/* What parse_plain.h reads of a frame: from Ethernet's type to TCP's flags, which lie in one line or in two. */
+enum { HEADERS_FROM = 12, HEADERS_TO = 47 };
 
 static inline __attribute__((always_inline)) void ask_for_headers(const struct fos_frame *f)
 {

@@ -9,8 +9,8 @@
 
 #define FOS__FETCHES inline __attribute__((always_inline))
 
-/* Asks for the line at `p`, one of many lines, into the second-level cache. Of many requests for the first level at once, and of those to
- * write, a processor drops what its few buffers there do not take (AMD's Zen 4 about half of 128), and they would be missed one by one. */
+/* Asks for the line at `p`, one of many lines, into the second-level cache. Of many requests for the first level at once, and of many to
+ * write, AMD's Zen 4 drops what its few buffers there do not take (about half of 128), and they would be missed one by one. */
 static FOS__FETCHES void fos__fetch(const void *p)
 {
 	__builtin_prefetch(p, 0, 2);
