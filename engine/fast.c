@@ -93,36 +93,35 @@ static inline __attribute__((always_inline)) void place_plain(uint32_t tag, uint
 /* What parse_plain.h reads of a frame: from Ethernet's type to TCP's flags, which lie in one line or in two. */
 enum { HEADERS_FROM = 12, HEADERS_TO = 47 };
 
-static inline __attribute__((always_inline)) void ask_for_headers(const struct fos_frame *f)
+/* Asks for them, or reads them. */
+static inline __attribute__((always_inline)) void touch_headers(const struct fos_frame *f, bool read)
 {
-	fos__fetch(f->data + HEADERS_FROM);
-	fos__fetch(f->data + HEADERS_TO);
+	if (!read) {
+		fos__fetch(f->data + HEADERS_FROM);
+		fos__fetch(f->data + HEADERS_TO);
+	} else if (FOS__LIKELY(f->len > HEADERS_TO)) {
+		__asm__ volatile("" : : "r"(f->data[HEADERS_FROM]), "r"(f->data[HEADERS_TO]));
+	}
 }
 
-static inline __attribute__((always_inline)) void meet_headers(const struct fos_frame *f)
+static inline __attribute__((always_inline)) void touch_all_headers(const struct fos_batch *b, bool read)
 {
-	if (FOS__LIKELY(f->len > HEADERS_TO))
-		__asm__ volatile("" : : "r"(f->data[HEADERS_FROM]), "r"(f->data[HEADERS_TO]));
+	const struct fos_pkt *p = b->pkt, *end = p + b->n;
+
+	for (; end - p >= 4; p += 4)
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++)
+			touch_headers(&p[i].f, read);
+	for (; p < end; p++)
+		touch_headers(&p->f, read);
 }
 
 /* Asked for, and then read: what has not come yet, or has gone again, is waited for by all packets at once. The loop that parses is too
  * long for that. */
 static FOS__FETCHES void fetch_headers(const struct fos_batch *b)
 {
-	const struct fos_pkt *p, *end = b->pkt + b->n;
-
-	for (p = b->pkt; end - p >= 4; p += 4)
-#pragma GCC unroll 4
-		for (int i = 0; i < 4; i++)
-			ask_for_headers(&p[i].f);
-	for (; p < end; p++)
-		ask_for_headers(&p->f);
-	for (p = b->pkt; end - p >= 4; p += 4)
-#pragma GCC unroll 4
-		for (int i = 0; i < 4; i++)
-			meet_headers(&p[i].f);
-	for (; p < end; p++)
-		meet_headers(&p->f);
+	touch_all_headers(b, false);
+	touch_all_headers(b, true);
 }
 
 /* Any other frame. */

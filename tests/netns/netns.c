@@ -207,7 +207,7 @@ void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint
 {
 	static struct fos_batch b, in;
 	static uint8_t bytes[FOS_BATCH_MAX][200];
-	uint64_t until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+	uint64_t until = netns_deadline();
 	uint32_t sent = 0, got = 0;
 
 	while (got < count && netns_now_ns() < until) {
@@ -223,7 +223,7 @@ void netns_many(struct fos_port *from, struct fos_port *to, uint32_t count, uint
 		n = fos_port_rx(to, &in);
 		assert_true(n >= 0);
 		if (n)
-			until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+			until = netns_deadline();
 		for (int i = 0; i < n; i++, got++) {
 			netns_fill(bytes[0], 200, got);
 			assert_memory_equal(in.pkt[i].f.data, bytes[0], 200);

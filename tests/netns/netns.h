@@ -48,4 +48,10 @@ enum { NETNS_PATIENCE_MS = 20000 }; /* for what must come: a busy machine may ta
 
 uint64_t netns_now_ns(void); /* CLOCK_REALTIME, which packets are stamped with */
 
+/* Until when that must have come. */
+static inline uint64_t netns_deadline(void)
+{
+	return netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+}
+
 #endif

@@ -332,7 +332,7 @@ static void overload(const struct fos_afpacket_opts *kind, const char *name, uin
 	netns_fill(bytes, len, 1);
 	for (unsigned i = 0; i < N; i++)
 		netns_send(fd, bytes, len);
-	until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+	until = netns_deadline();
 	while (got + lost < N && netns_now_ns() < until) {
 		int n = fos_port_rx(p, &b);
 

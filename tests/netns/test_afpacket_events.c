@@ -51,7 +51,7 @@ static void one_comes(struct fos_port *p)
 static void says(struct fos_port *p, int want)
 {
 	struct fos_frame got;
-	uint64_t until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+	uint64_t until = netns_deadline();
 	int event = 0;
 
 	while (event != want && netns_now_ns() < until)

@@ -80,7 +80,7 @@ static void session_packet(struct build *b, unsigned i, bool back, bool v6, bool
 static unsigned taken_by(struct fos_afpacket_set *s, uint32_t interface, uint32_t threads)
 {
 	static struct fos_batch b;
-	uint64_t until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+	uint64_t until = netns_deadline();
 	int by = -1;
 
 	while (by < 0 && netns_now_ns() < until)
@@ -358,7 +358,7 @@ static void test_rollover(void **state)
 		session_packet(&b, 1, false, false, false);
 		for (unsigned i = 0; i < 1200; i++) /* of one session */
 			netns_send(fd, build_bytes(&b), build_len(&b));
-		until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+		until = netns_deadline();
 		while (given[0] + given[1] + lost < 1200 && netns_now_ns() < until) {
 			lost = 0;
 			for (uint32_t t = 0; t < 2; t++) {

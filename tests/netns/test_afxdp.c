@@ -294,7 +294,7 @@ static void test_overload(void **state)
 
 		for (unsigned i = 0; i < N; i++)
 			netns_send(fd, bytes, LEN);
-		until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+		until = netns_deadline();
 		while (got + lost < N && netns_now_ns() < until) {
 			int n = fos_port_rx(p, &b);
 

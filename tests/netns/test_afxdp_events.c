@@ -259,7 +259,7 @@ static void test_too_long_busy(void **state)
 	netns_run("ip link set v0 mtu 3000; ip link set v1 mtu 3000");
 	fd = netns_socket("v0", false);
 	netns_send(fd, bytes, 1900);
-	until = netns_now_ns() + (uint64_t)NETNS_PATIENCE_MS * 1000000;
+	until = netns_deadline();
 	while (n >= 0 && netns_now_ns() < until) {
 		netns_send(fd, bytes, 100);
 		n = fos_port_rx(p, &b);
